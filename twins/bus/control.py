@@ -1,0 +1,88 @@
+"""The control link: paho-mqtt with JSON messages, for everything that is not a reading.
+
+paho's thread receives; messages of a topic go to the handler given for it, in that thread, so handlers only hand over
+(a queue, an event). Subscriptions are renewed at every reconnection.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from twins.bus.address import BusAddress, BusError
+
+Handler = Callable[[str, bytes], None]
+_KEEP_ALIVE = 30
+
+
+class ControlLink:
+    """A paho-mqtt client for JSON control messages."""
+
+    def __init__(self, address: BusAddress, client_id: str) -> None:
+        self._address = address
+        self._handlers: dict[str, Handler] = {}
+        self._connected = threading.Event()
+        self._subscribed = threading.Event()
+        self._refusal: str | None = None
+        self._client = client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id)
+        if address.user is not None:
+            client.username_pw_set(address.user, address.password)
+        context = address.tls_context()
+        if context is not None:
+            client.tls_set_context(context)
+        client.reconnect_delay_set(min_delay=1, max_delay=1)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+
+    def handle(self, topic: str, handler: Handler) -> None:
+        """Have ``handler(topic, payload)`` called for a topic or filter; call before :meth:`open`."""
+        self._handlers[topic] = handler
+
+    def open(self, timeout: float = 10.0) -> None:
+        """Connect, subscribe and start paho's thread. Raises BusError when that takes longer than ``timeout`` s."""
+        self._client.connect_async(self._address.host, self._address.port, _KEEP_ALIVE)
+        self._client.loop_start()
+        if not (self._connected.wait(timeout) and (not self._handlers or self._subscribed.wait(timeout))):
+            self.close()
+            raise BusError(f"no control connection to the bus at {self._address}: {self._refusal or 'no answer'}")
+
+    def close(self) -> None:
+        """Disconnect and end paho's thread."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, topic: str, message: Any, retain: bool = False) -> None:
+        """Send a message as JSON at QoS 0. Nothing is queued for later while the bus is away: senders repeat."""
+        if self._connected.is_set():
+            self._client.publish(topic, msgspec.json.encode(message), qos=0, retain=retain)
+
+    def _on_connect(
+        self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any = None
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = str(reason)
+            return
+        if self._handlers:
+            client.subscribe([(topic, 0) for topic in self._handlers])
+        self._connected.set()
+
+    def _on_subscribe(self, client: paho.Client, userdata: Any, mid: int, reasons: Any, properties: Any = None) -> None:
+        self._subscribed.set()
+
+    def _on_disconnect(
+        self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any = None
+    ) -> None:
+        self._connected.clear()
+
+    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
+        for topic, handler in self._handlers.items():
+            if paho.topic_matches_sub(topic, message.topic):
+                handler(message.topic, message.payload)

@@ -1,0 +1,73 @@
+"""Planted defects of twins: deliberate faults by name, to prove that the bench catches them.
+
+Each defect works at one point of a reading's way; a healthy fleet passes all points untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twins.shard.spec import DefectPlan
+
+KINDS = {
+    "register-falls": "once a day the import register steps back by 1 kWh",
+    "wrong-tag": "every message leaves with one bit of its tag turned",
+    "counter-repeats": "every second message bears the invocation counter of the one before it",
+    "silent": "the meter neither sends nor answers",
+    "late": "every reading is sent this many minutes late",
+    "resend-differs": "a value that is asked for again is 1 kWh higher than it was",
+}
+_STEP_WH = 1000
+_SLOTS_PER_DAY = 48
+
+
+class Defects:
+    """The defects of the rows ``start … stop - 1``; all methods take local rows and change nothing for healthy ones."""
+
+    def __init__(self, plans: Sequence[DefectPlan], start: int, stop: int) -> None:
+        size = stop - start
+        self._has: dict[str, NDArray[np.bool_]] = {}
+        self._late = np.zeros(size) if any(plan.kind == "late" for plan in plans) else None
+        for plan in plans:
+            rows = np.array([i - start for i in plan.meters if start <= i < stop], dtype=np.int64)
+            self._has.setdefault(plan.kind, np.zeros(size, dtype=np.bool_))[rows] = True
+            if plan.kind == "late" and self._late is not None:
+                self._late[rows] = plan.minutes * 60
+
+    def silent(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these meters say nothing at all."""
+        return self._of("silent", rows)
+
+    def lateness(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | float:
+        """Seconds by which each of these sends late."""
+        return 0.0 if self._late is None else self._late[rows]
+
+    def register(self, rows: NDArray[np.int64], slot: int, import_wh: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The import register as these meters report it for a slot."""
+        if "register-falls" not in self._has:
+            return import_wh
+        back = self._of("register-falls", rows) & (slot % _SLOTS_PER_DAY == 0)
+        return import_wh - np.where(back, np.uint64(_STEP_WH), np.uint64(0))
+
+    def counters(self, rows: NDArray[np.int64], slot: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """The invocation counters as these meters use them for a slot."""
+        if "counter-repeats" not in self._has:
+            return counters
+        return counters - (self._of("counter-repeats", rows) & (slot % 2 == 1)).astype(np.uint32)
+
+    def tags(self, rows: NDArray[np.int64], apdus: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The ciphered messages as these meters send them."""
+        if "wrong-tag" in self._has:
+            apdus[self._of("wrong-tag", rows), -1] ^= 1
+        return apdus
+
+    def answer(self, row: int, import_wh: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The import registers as this meter repeats them when asked."""
+        differs = "resend-differs" in self._has and bool(self._has["resend-differs"][row])
+        return import_wh + np.uint64(_STEP_WH) if differs else import_wh
+
+    def _of(self, kind: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return self._has[kind][rows] if kind in self._has else np.zeros(len(rows), dtype=np.bool_)

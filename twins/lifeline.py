@@ -1,0 +1,33 @@
+"""What every child process of a run does at its edges: end with its parent, and end in order when told to.
+
+The parent keeps the child's standard input open. When it closes, because the parent ended or was killed, the child
+ends at once: no process outlives its run, whatever happened.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+STOP = threading.Event()
+
+
+def hold() -> threading.Event:
+    """Tie this process to its parent and return the event that SIGTERM sets.
+
+    SIGINT is ignored: a Ctrl-C at the terminal reaches the whole group, and the parent decides what it means.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: STOP.set())
+    threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
+    return STOP
+
+
+def _end_with_parent() -> None:
+    try:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+    finally:
+        os._exit(0)

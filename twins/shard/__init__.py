@@ -1,0 +1,1 @@
+"""The shard: one process that owns a slice of the fleet and its bus connection."""

@@ -1,0 +1,142 @@
+"""What a shard's meters do when time passes and when they are asked: simulated time in, packets out, no I/O.
+
+A reading is metered and counted (invocation counter) when its slot ends, and leaves the field, ciphered, when the field
+says that it arrives. In between only row, arrival and counter are kept: the values are recomputed from the fleet.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.slots import slot_end, slot_of
+from twins.defects import Defects
+from twins.field.interface import Field
+from twins.fleet import Fleet
+from twins.journal import CounterJournal
+from twins.shard.answers import Answers
+from twins.shard.frames import ReadingFrames
+
+_BATCH = 8192  # readings ciphered and framed at once: large enough for vector work, small enough to stay in cache
+
+
+@dataclass(slots=True)
+class _OnItsWay:
+    """Readings of one slot that will arrive, in order of arrival."""
+
+    slot: int
+    rows: NDArray[np.int64]
+    arrival: NDArray[np.float64]
+    counters: NDArray[np.uint32]
+    at: int = 0
+
+    @property
+    def due(self) -> float | None:
+        return float(self.arrival[self.at]) if self.at < len(self.rows) else None
+
+
+class ShardCore:
+    """The meters of one shard on their field."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        field: Field,
+        frames: ReadingFrames,
+        answers: Answers,
+        defects: Defects,
+        journal: CounterJournal,
+        last_slot: int,
+    ) -> None:
+        self._fleet = fleet
+        self._field = field
+        self._frames = frames
+        self._answers = answers
+        self._defects = defects
+        self._journal = journal
+        self._last_slot = last_slot
+        self._on_their_way: list[_OnItsWay] = []
+        self._pending_answers: list[tuple[float, int, bytes]] = []
+        self._asked = 0
+        self.sent = 0
+        self._fleet.counter[:] = journal.ceiling
+
+    def resume(self, now: float) -> None:
+        """Catch up to ``now`` after a restart without sending: what was missed meanwhile will be asked for."""
+        self._fleet.advance_to(self._slots_ended(now))
+
+    def due(self) -> float | None:
+        """When there will next be something to do, or None when all readings are out."""
+        moments = [way.due for way in self._on_their_way]
+        if self._fleet.slot <= self._last_slot:
+            moments.append(float(slot_end(self._fleet.slot)))
+        if self._pending_answers:
+            moments.append(self._pending_answers[0][0])
+        return min((m for m in moments if m is not None), default=None)
+
+    def step(self, now: float) -> Iterator[NDArray[np.uint8] | bytes]:
+        """Do everything that is due by ``now``; yields packets for the bus in order of slot and arrival."""
+        while self._fleet.slot < self._slots_ended(now):
+            self._meter()
+        for way in self._on_their_way:
+            yield from self._arrived(way, now)
+        self._on_their_way = [way for way in self._on_their_way if way.due is not None]
+        while self._pending_answers and self._pending_answers[0][0] <= now:
+            yield heapq.heappop(self._pending_answers)[2]
+
+    def ask(self, topic: bytes, request: bytes, now: float) -> None:
+        """A request for one of our meters; its answer comes out of :meth:`step` when the field has carried it."""
+        answer = self._answers.to(topic, request)
+        if answer is None:
+            return
+        self._asked += 1
+        row = np.array([answer.row])
+        passage = self._field.exchange(row + self._fleet.start, answer.occasion)
+        if passage.arrives[0] and not self._defects.silent(row)[0]:
+            arrival = now + float(passage.delay[0])
+            heapq.heappush(self._pending_answers, (arrival, self._asked, answer.packet))
+
+    def _slots_ended(self, now: float) -> int:
+        """The first slot that has not ended by ``now``, within what this run meters."""
+        return min(slot_of(now), self._last_slot + 1)
+
+    def _meter(self) -> None:
+        """Meter one slot and send its readings into the field."""
+        slot = self._fleet.slot
+        self._fleet.advance()
+        self._journal.cover(int(self._fleet.counter.max(initial=0)) + 1)
+        self._fleet.counter += np.uint32(1)
+        rows = np.arange(self._fleet.size, dtype=np.int64)
+        passage = self._field.reading(rows + self._fleet.start, slot)
+        arrives = passage.arrives & ~self._defects.silent(rows)
+        arrival = slot_end(slot) + passage.delay + self._defects.lateness(rows)
+        rows, arrival = rows[arrives], arrival[arrives]
+        order = np.argsort(arrival, kind="stable")
+        rows = rows[order]
+        self._on_their_way.append(_OnItsWay(slot, rows, arrival[order], self._fleet.counter[rows]))
+
+    def _arrived(self, way: _OnItsWay, now: float) -> Iterator[NDArray[np.uint8]]:
+        until = int(np.searchsorted(way.arrival, now, side="right"))
+        while way.at < until:
+            batch = slice(way.at, min(way.at + _BATCH, until))
+            way.at = batch.stop
+            yield from self._encoded(way.slot, way.rows[batch], way.counters[batch])
+
+    def _encoded(
+        self, slot: int, rows: NDArray[np.int64], counters: NDArray[np.uint32]
+    ) -> Iterator[NDArray[np.uint8]]:
+        fleet, defects = self._fleet, self._defects
+        if slot == fleet.slot - 1:
+            imported, exported = fleet.import_wh[rows], fleet.export_wh[rows]
+        else:
+            imported, exported = fleet.registers_at(rows, np.full(len(rows), slot, dtype=np.int64))
+        imported = defects.register(rows, slot, imported)
+        counters = defects.counters(rows, slot, counters)
+        index = rows + fleet.start
+        apdus = self._frames.apdus(index, counters, slot, np.zeros(len(rows), np.uint8), imported, exported)
+        self.sent += len(rows)
+        yield from self._frames.packets(index, defects.tags(rows, apdus))

@@ -1,0 +1,52 @@
+"""What a shard is told at its start. A file of this is all it takes to start the shard anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from twins.bus.address import BusAddress
+from twins.clock import ClockSpec
+from twins.plan import FleetPlan
+
+_Spec = TypeVar("_Spec")
+
+
+class AreaField(msgspec.Struct, frozen=True, kw_only=True):
+    """How the field of one area loses and delays: mean share lost on a single sending, and a factor on the delays."""
+
+    loss: float = 0.02
+    slowness: float = 1.0
+
+
+class DefectPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One planted defect: its kind, the meter indices that have it, and its parameter if it has one."""
+
+    kind: str
+    meters: tuple[int, ...]
+    minutes: float = 0.0
+
+
+class ShardSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One shard: the run it belongs to, its name, its rows ``start … stop - 1`` of the plan, and everything around them."""
+
+    run: str
+    name: str
+    plan: FleetPlan
+    start: int
+    stop: int
+    field: tuple[AreaField, ...]
+    defects: tuple[DefectPlan, ...]
+    bus: BusAddress
+    clock: ClockSpec
+    master_key: bytes
+    last_slot: int
+    window: int
+    journal: str
+
+
+def read_spec(path: str, kind: type[_Spec]) -> _Spec:
+    """A spec out of its JSON file."""
+    return msgspec.json.decode(Path(path).read_bytes(), type=kind)
