@@ -17,7 +17,7 @@ from protocols.slots import SLOTS_PER_DAY
 from twins.load.energy import energy
 from twins.load.homes import Draw, Homes, class_of
 from twins.load.model import japanese
-from twins.load.moment import Moment, Moments
+from twins.load.moment import Moments
 from twins.plan import FleetPlan
 
 BLOCK = 32_768
@@ -53,17 +53,11 @@ class Fleet:
         self._block = block
         years = self._model.parameters.age.history_years
         self.first_known_slot = plan.first_slot - years * 366 * SLOTS_PER_DAY
-        first_area, end_area = (0, 0) if start == stop else self._areas(plan)
-        areas = plan.areas[first_area:end_area]
-        self._moments = Moments(self._model, plan.seed, [area.name for area in areas])
-        for number, area in enumerate(areas):
-            first = plan.first_meter_of_area(first_area + number)
+        self._moments = Moments(self._model, plan.seed, [area.name for area in plan.areas])
+        for number, area in enumerate(plan.areas):
+            first = plan.first_meter_of_area(number)
             draw = Draw(self._model, plan.seed, area, number)
             self._build(draw, max(first, start), min(first + area.meters, stop))
-
-    def _areas(self, plan: FleetPlan) -> tuple[int, int]:
-        first, last = plan.area_of(np.array([self.start, self.stop - 1]))
-        return int(first), int(last) + 1
 
     def _build(self, draw: Draw, start: int, stop: int) -> None:
         """Draw the homes of one area, block by block so that the build takes no more memory than the result."""
@@ -145,27 +139,43 @@ class Fleet:
         rows, slots = np.asarray(rows), np.asarray(slots)
         if len(slots) and not self.first_known_slot <= slots.min() <= slots.max() < self.slot:
             raise FleetError(f"registers are known from slot {self.first_known_slot} to {self.slot - 1}")
-        order = np.argsort(slots, kind="stable")  # the furthest back first: those that are still walking are a prefix
+        twins, twin = np.unique(rows, return_inverse=True)
+        earliest = np.full(len(twins), self.slot)
+        np.minimum.at(earliest, twin, slots)
+        order = np.argsort(earliest)  # furthest back first, so that neighbours walk about equally far
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
         found_import, found_export = np.empty(len(rows), np.uint64), np.empty(len(rows), np.uint64)
-        for first in range(0, len(rows), self._block):
+        for first in range(0, len(twins), self._block):
+            pairs = np.flatnonzero((first <= rank[twin]) & (rank[twin] < first + self._block))
+            pairs = pairs[np.argsort(slots[pairs])]
             part = order[first : first + self._block]
-            found_import[part], found_export[part] = self._count_back(rows[part], slots[part])
+            found_import[pairs], found_export[pairs] = self._count_back(
+                twins[part], earliest[part], rank[twin[pairs]] - first, slots[pairs]
+            )
         return found_import, found_export
 
-    def _count_back(self, rows: NDArray[Any], slots: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Registers of pairs sorted by slot: subtract window after window of intervals, later windows first."""
-        imported, exported = self.import_wh[rows], self.export_wh[rows]
-        homes = self._homes.rows(rows).rows((slice(None), None))
-        end = self.slot
-        while (walking := int(np.searchsorted(slots, end - 1))) > 0:
-            width = max(1, min(self._block // walking, _CELLS_AT_A_TIME // (self._moments.areas * self._model.cells)))
-            begin = max(end - width, int(slots[0]) + 1)
-            moment = self._moments.at(np.arange(begin, end))
-            after = np.arange(begin, end) > slots[:walking, None]
-            for register, wh in zip((imported, exported), self._energy_of(homes, walking, moment), strict=True):
-                register[:walking] -= np.where(after, wh, 0).sum(axis=1).astype(np.uint64)
-            end = begin
-        return imported, exported
+    def _count_back(
+        self, rows: NDArray[Any], earliest: NDArray[Any], twin: NDArray[Any], slots: NDArray[Any]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Registers of pairs (position in ``rows``, slot): windows of intervals, later windows first.
 
-    def _energy_of(self, homes: Homes, count: int, moment: Moment) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        return energy(self._model, homes.rows(slice(0, count)), moment)
+        ``rows`` are different and sorted by the ``earliest`` slot asked of them, so those still walking are a prefix;
+        pairs are sorted by slot, so those that end in a window are a slice.
+        """
+        registers = [self.import_wh[rows], self.export_wh[rows]]
+        found = [register[twin] for register in registers]  # right for the last metered slot already
+        homes = self._homes.rows(rows).rows((slice(None), None))
+        most = max(1, _CELLS_AT_A_TIME // (self._moments.areas * self._model.cells))
+        end = self.slot
+        while walking := int(np.searchsorted(earliest, end - 1)):
+            begin = max(end - max(1, min(self._block // walking, most)), int(earliest[0]) + 1)
+            wanted = slice(*np.searchsorted(slots, (begin - 1, end - 1)))
+            moment = self._moments.at(np.arange(begin, end))
+            flows = energy(self._model, homes.rows(slice(0, walking)), moment)
+            for register, answer, wh in zip(registers, found, flows, strict=True):
+                since = wh[:, ::-1].cumsum(axis=1, dtype=np.uint64)[:, ::-1]  # Wh from each slot to the window's end
+                answer[wanted] = register[twin[wanted]] - since[twin[wanted], slots[wanted] + 1 - begin]
+                register[:walking] -= since[:, 0]
+            end = begin
+        return found[0], found[1]

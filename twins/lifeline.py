@@ -13,12 +13,17 @@ import threading
 
 STOP = threading.Event()
 
+# Python lets a thread that waits for the interpreter wait 5 ms by default. The control link's thread sends the answers
+# that the next tick of virtual time hangs on, while the main thread computes: 5 ms at every tick would be most of a run.
+_SWITCH_INTERVAL = 0.0002
+
 
 def hold() -> threading.Event:
     """Tie this process to its parent and return the event that SIGTERM sets.
 
     SIGINT is ignored: a Ctrl-C at the terminal reaches the whole group, and the parent decides what it means.
     """
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: STOP.set())
     threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()

@@ -126,6 +126,7 @@ class BulkLink:
     def _read_once(self, connection: socket.socket) -> None:
         try:
             data = connection.recv(_CHUNK)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError as error:

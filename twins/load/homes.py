@@ -55,7 +55,7 @@ class Homes(NamedTuple):
 
 
 class Draw:
-    """Draws homes of one area. ``number`` is the area's place among the areas that the fleet's moments know."""
+    """Draws homes of one area. ``number`` is the area's place in the plan."""
 
     def __init__(self, model: LoadModel, seed: int, area: AreaPlan, number: int) -> None:
         self._model = model

@@ -44,7 +44,7 @@ class LoadModel:
         self.months = month_weights()
         pattern, season, self.sensitivity = self._uses()
         self.pattern, self.season = pattern.astype(np.float32), season.astype(np.float32)
-        self.annual_wh = self._annual(pattern, season, state=AT_HOME)
+        self.annual_wh = self._annual_wh(pattern, season)
         self.slot_noise = lognormal_table(parameters.noise.slot_sigma) - np.float32(1)
         self.lively = _by_slot(parameters.noise.lively).astype(np.float32)
         self.clear_sky = clear_sky(parameters.sun)
@@ -91,10 +91,10 @@ class LoadModel:
         present = by_state[..., AT_HOME] * (1 - absent) + by_state[..., NOBODY_IN] * absent
         return float(np.array(_DAY_WEIGHTS) @ present.mean(axis=1)) * float(self._year_weights() @ season)
 
-    def _annual(self, pattern: NDArray[np.float64], season: NDArray[np.float64], state: int) -> NDArray[np.float64]:
+    def _annual_wh(self, pattern: NDArray[np.float64], season: NDArray[np.float64]) -> NDArray[np.float64]:
         year = np.tensordot(self._year_weights(), season, 1)  # (U, C)
-        day = np.tensordot(np.array(_DAY_WEIGHTS), pattern[..., state, :].sum(axis=2), (0, 1))  # (U, C, V)
-        return np.rint((day * year[..., None]).sum(axis=0) * 365)
+        day = np.tensordot(np.array(_DAY_WEIGHTS), pattern[..., AT_HOME, :].sum(axis=2), (0, 1))  # (U, C, V)
+        return np.asarray(np.rint((day * year[..., None]).sum(axis=0) * 365))
 
     def _year_weights(self) -> NDArray[np.float64]:
         """Weight of each month's value in the mean of an interpolated year; sum 1."""

@@ -45,7 +45,7 @@ class Moment:
 
 
 class Moments:
-    """Makes moments for the areas of one fleet."""
+    """Makes moments for the areas of a plan, given by name."""
 
     def __init__(self, model: LoadModel, seed: int, areas: Sequence[str]) -> None:
         self.areas = len(areas)

@@ -20,6 +20,7 @@ from twins.fleet import Fleet
 from twins.journal import CounterJournal
 from twins.shard.answers import Answers
 from twins.shard.frames import ReadingFrames
+from twins.stages import Stages
 
 _BATCH = 8192  # readings ciphered and framed at once: large enough for vector work, small enough to stay in cache
 
@@ -51,6 +52,7 @@ class ShardCore:
         defects: Defects,
         journal: CounterJournal,
         last_slot: int,
+        stages: Stages,
     ) -> None:
         self._fleet = fleet
         self._field = field
@@ -59,6 +61,7 @@ class ShardCore:
         self._defects = defects
         self._journal = journal
         self._last_slot = last_slot
+        self._stages = stages
         self._on_their_way: list[_OnItsWay] = []
         self._pending_answers: list[tuple[float, int, bytes]] = []
         self._asked = 0
@@ -81,7 +84,8 @@ class ShardCore:
     def step(self, now: float) -> Iterator[NDArray[np.uint8] | bytes]:
         """Do everything that is due by ``now``; yields packets for the bus in order of slot and arrival."""
         while self._fleet.slot < self._slots_ended(now):
-            self._meter()
+            with self._stages("meter"):
+                self._meter()
         for way in self._on_their_way:
             yield from self._arrived(way, now)
         self._on_their_way = [way for way in self._on_their_way if way.due is not None]
@@ -129,14 +133,18 @@ class ShardCore:
     def _encoded(
         self, slot: int, rows: NDArray[np.int64], counters: NDArray[np.uint32]
     ) -> Iterator[NDArray[np.uint8]]:
-        fleet, defects = self._fleet, self._defects
-        if slot == fleet.slot - 1:
-            imported, exported = fleet.import_wh[rows], fleet.export_wh[rows]
-        else:
-            imported, exported = fleet.registers_at(rows, np.full(len(rows), slot, dtype=np.int64))
-        imported = defects.register(rows, slot, imported)
-        counters = defects.counters(rows, slot, counters)
-        index = rows + fleet.start
-        apdus = self._frames.apdus(index, counters, slot, np.zeros(len(rows), np.uint8), imported, exported)
+        fleet, defects, index = self._fleet, self._defects, rows + self._fleet.start
+        with self._stages("meter"):
+            if slot == fleet.slot - 1:
+                imported, exported = fleet.import_wh[rows], fleet.export_wh[rows]
+            else:
+                imported, exported = fleet.registers_at(rows, np.full(len(rows), slot, dtype=np.int64))
+            imported = defects.register(rows, slot, imported)
+            counters = defects.counters(rows, slot, counters)
+        with self._stages("cipher"):
+            apdus = self._frames.apdus(index, counters, slot, np.zeros(len(rows), np.uint8), imported, exported)
+            apdus = defects.tags(rows, apdus)
+        with self._stages("frame"):
+            packets = list(self._frames.packets(index, apdus))
         self.sent += len(rows)
-        yield from self._frames.packets(index, defects.tags(rows, apdus))
+        yield from packets

@@ -36,6 +36,7 @@ from twins.shard.core import ShardCore
 from twins.shard.frames import ReadingFrames
 from twins.shard.spec import ShardSpec, read_spec
 from twins.shard.stream import Stream
+from twins.stages import Stages
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,8 @@ class ShardProcess:
         self._tree = TopicTree(spec.bus.root)
         self._clock = make_clock(spec.clock)
         self._journal = CounterJournal(Path(spec.journal))
-        self._core, self._answers = _build(spec, self._journal)
+        self._stages = Stages()
+        self._core, self._answers = _build(spec, self._journal, self._stages)
         self._ticks: queue.SimpleQueue[Tick] = queue.SimpleQueue()
         self._tick = self._down_mark = 0
         self._late = 0
@@ -102,6 +104,7 @@ class ShardProcess:
         self._clock.move_to(tick.time)
         if first and self._journal.epoch > 1:
             self._core.resume(tick.time)
+        self._stream.reset()
         self._stream.mark("open", tick.number, tick.time)
         self._send_due(tick.number)
         self._tick = tick.number
@@ -123,7 +126,8 @@ class ShardProcess:
     def _send_due(self, tick: int) -> None:
         now = self._clock.now()
         for packets in self._core.step(now):
-            self._stream.send(packets, tick, now)
+            with self._stages("send"):
+                self._stream.send(packets, tick, now)
             self._tell()
 
     def _await_down_mark(self, tick: int) -> None:
@@ -165,7 +169,7 @@ class ShardProcess:
             "overruns": self._stream.overruns + self._late,
             "connections": self._link.connections,
             "cpu_seconds": time.process_time(),
-        }
+        } | self._stages.figures()
         return State(
             process=self._spec.name,
             run=self._spec.run,
@@ -176,14 +180,14 @@ class ShardProcess:
         )
 
 
-def _build(spec: ShardSpec, journal: CounterJournal) -> tuple[ShardCore, Answers]:
+def _build(spec: ShardSpec, journal: CounterJournal, stages: Stages) -> tuple[ShardCore, Answers]:
     fleet = Fleet(spec.plan, spec.start, spec.stop)
     keys = KeyRing(spec.master_key)
     defects = Defects(spec.defects, spec.start, spec.stop)
     answers = Answers(fleet, keys, defects, journal)
     field = StatisticalField(spec.plan, spec.field)
     frames = ReadingFrames(spec.plan, spec.bus.root, keys)
-    return ShardCore(fleet, field, frames, answers, defects, journal, spec.last_slot), answers
+    return ShardCore(fleet, field, frames, answers, defects, journal, spec.last_slot, stages), answers
 
 
 def main() -> None:

@@ -77,12 +77,13 @@ class Stream:
             time=now,
             due=due,
         )
-        self._unacknowledged.append((self._sequence, self._since_mark))
-        self._since_mark = 0
+        if kind == "fill":
+            self._unacknowledged.append((self._sequence, self._since_mark))
+            self._since_mark = 0
         self._link.send(mqtt.publish(self._topic, msgspec.json.encode(mark)))
 
     def reset(self) -> None:
-        """Forget what was in flight: the bus was lost, and it with it."""
+        """Nothing is in flight: a new tick says that all before it was worked off, or the bus was lost, and all with it."""
         self._unacknowledged.clear()
         self._in_flight = self._since_mark = 0
 

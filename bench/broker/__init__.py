@@ -1,0 +1,1 @@
+"""Brokers: which process to start, if any, and where the bus then is."""

@@ -1,0 +1,1 @@
+"""Campaigns: what is done to a topology and what must hold."""

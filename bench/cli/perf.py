@@ -1,0 +1,37 @@
+"""``bench perf``: benchmarks. They print JSON and judge nothing; compare ratios inside one run, machines are noisy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from bench.perf.fleet import measure_fleet
+from bench.perf.pipeline import measure_pipeline
+
+app = typer.Typer(help="Benchmarks: JSON on standard output, no verdict.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON instead of an indented page of it.")]
+
+
+@app.command()
+def fleet(
+    twins: Annotated[int, typer.Option(min=1, help="Twins in the fleet.")] = 1_000_000, as_json: AsJson = False
+) -> None:
+    """Meter a fleet on one core: twin-slots per second and resident bytes per twin."""
+    _print(measure_fleet(twins), as_json)
+
+
+@app.command()
+def pipeline(
+    readings: Annotated[int, typer.Option(min=250, help="Readings to carry, at least.")] = 1_000_000,
+    as_json: AsJson = False,
+) -> None:
+    """Carry readings from twins through cipher, broker and head-end to Parquet, and compare with a plain relay."""
+    _print(measure_pipeline(readings), as_json)
+
+
+def _print(result: dict[str, Any], as_json: bool) -> None:
+    text = msgspec.json.encode(result)
+    typer.echo((text if as_json else msgspec.json.format(text, indent=2)).decode())

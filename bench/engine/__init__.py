@@ -1,0 +1,1 @@
+"""Engines: what starts, watches and restarts the processes of a run."""

@@ -1,0 +1,1 @@
+"""The head-end (HES and MDMS): collects, verifies, finds what is missing, asks again, stores."""

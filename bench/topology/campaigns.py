@@ -1,0 +1,93 @@
+"""Campaign defaults of a topology: how long to collect, and which limits to judge by instead of those that ship."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Self, TypeAlias
+
+import msgspec
+from pydantic import AfterValidator, Field, model_validator
+
+from bench.measure import Limit, load_limits
+from bench.topology.base import Number, Table, WholeNumber, check_names, known_names
+from bench.topology.problems import Fault, reject
+from protocols.slots import SLOTS_PER_DAY
+
+MAX_DAYS = 3 * 366  # as long as the next generation's 30-minute values are kept (requirement D4)
+
+_COLLECTION = load_limits("collection")
+_MEANINGS = {name: f"{limit.doc} ({limit.unit})." for name, limit in _COLLECTION.items()}
+
+
+class LimitOverride(Table):
+    """Limits that replace those that ship; null takes one away, so that the value is recorded and not judged."""
+
+    low: Number | None = Field(default=None, description="Lowest value that passes.")
+    high: Number | None = Field(default=None, description="Highest value that passes.")
+
+    def over(self, limit: Limit) -> Limit:
+        """The shipped limit with these in place of its own."""
+        mine = {key: getattr(self, key) for key in self.model_fields_set}
+        return msgspec.structs.replace(limit, **mine, source=f"topology, instead of: {limit.source}")
+
+
+def _check_limits(limits: Mapping[str, LimitOverride]) -> Mapping[str, LimitOverride]:
+    check_names(limits, _MEANINGS)
+    faults = []
+    for name, override in limits.items():
+        merged = override.over(_COLLECTION[name])
+        if not override.model_fields_set:
+            faults.append(Fault((name,), "sets no limit", "give low, high or both"))
+        elif merged.low is not None and merged.high is not None and merged.low > merged.high:
+            faults.append(Fault((name,), f"low {merged.low:g} is above high {merged.high:g}", "let low be below high"))
+    if faults:
+        reject(*faults)
+    return limits
+
+
+Limits: TypeAlias = Annotated[dict[str, LimitOverride], AfterValidator(_check_limits)]
+
+
+class Collection(Table):
+    """The campaign `collection`: every meter's 30-minute values, on time and complete."""
+
+    days: Annotated[Number, Field(gt=0, le=MAX_DAYS)] | None = Field(
+        default=None,
+        description="How long, in days of 48 half-hours, such as 0.5 or 7. Give this or `slots`, else it is 1 day.",
+    )
+    slots: Annotated[WholeNumber, Field(ge=1, le=MAX_DAYS * SLOTS_PER_DAY)] | None = Field(
+        default=None, description="How long, in half-hours."
+    )
+    limits: Limits = Field(
+        default={},
+        description="Measurements to judge by other limits than those that ship.",
+        json_schema_extra=known_names(_MEANINGS),
+        examples=[{"on_time_share": {"low": 0.999}}],
+    )
+
+    @property
+    def slot_count(self) -> int:
+        """How many half-hours are collected."""
+        if self.days is not None:
+            return round(self.days * SLOTS_PER_DAY)
+        return SLOTS_PER_DAY if self.slots is None else self.slots
+
+    def judged_by(self) -> dict[str, Limit]:
+        """The limits of the campaign with this topology's own in their places."""
+        mine = {name: override.over(_COLLECTION[name]) for name, override in self.limits.items()}
+        return {**_COLLECTION, **mine}
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.days is not None and self.slots is not None:
+            reject(Fault(("slots",), "is given beside days", "keep one of the two", on_key=True))
+        if self.days is not None and (self.slot_count < 1 or abs(self.days * SLOTS_PER_DAY - self.slot_count) > 1e-6):
+            what = f"{self.days:g} days are not a number of half-hours"
+            reject(Fault(("days",), what, "give a multiple of 1/48, or slots in place of it"))
+        return self
+
+
+class Campaigns(Table):
+    """What to do when nothing else is asked for, campaign by campaign."""
+
+    collection: Collection = Field(default=Collection(), description="Collect every 30-minute value and judge it.")

@@ -1,0 +1,238 @@
+"""The topology: what exists and how it is wired, as typed, checked, frozen data.
+
+The descriptions are the documentation: editors show them out of the JSON Schema, and ``docs/topology.md`` is made of
+them. Checks that need to know where the file lies (do the TLS files exist?) use the context ``{"folder": Path}``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from bench.topology.base import SLUG, Number, Share, Table, WholeNumber, check_names, check_shares, known_names
+from bench.topology.bus import Bus, EmbeddedBus, ExternalBus, MosquittoBus
+from bench.topology.campaigns import Campaigns
+from bench.topology.clock import Clock
+from bench.topology.defects import Defect, check_meters, plan_defects
+from bench.topology.problems import Fault, reject, shown
+from twins.load.parameters import japan
+from twins.plan import AreaPlan, FleetPlan
+from twins.shard.spec import AreaField, DefectPlan
+
+__all__ = ["Area", "Bus", "Clock", "EmbeddedBus", "Engine", "ExternalBus", "HeadEnd", "MosquittoBus", "Topology"]
+
+MAX_METERS = 81_600_000  # all of Japan: 80.7 million LV and 0.87 million HV/EHV meters (requirements, scale figures)
+
+Utility: TypeAlias = Literal[
+    "hokkaido", "tohoku", "tepco", "chubu", "hokuriku", "kansai", "chugoku", "shikoku", "kyushu", "okinawa"
+]
+
+_LOAD_CLASSES = {
+    name: f"Share of meters of the load class {name}, {load.annual_kwh:,.0f} kWh a year on average."
+    for name, load in japan().classes.items()
+}
+
+
+def _check_load_mix(mix: dict[str, float]) -> dict[str, float]:
+    check_names(mix, _LOAD_CLASSES)
+    check_shares(mix)
+    return mix
+
+
+class GenerationMix(Table):
+    """Shares of the meter generations; they sum to 1."""
+
+    current: Share = Field(default=0.0, description="Meters of the generation in service.")
+    next: Share = Field(default=0.0, description="Meters of the next generation.")
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        check_shares({"current": self.current, "next": self.next})
+        return self
+
+
+class FieldSettings(Table):
+    """How the field-area network of an area does, where it differs from what is usual for its medium."""
+
+    loss: Annotated[Number, Field(ge=0, le=0.9)] = Field(
+        default=0.02,
+        description="Mean probability that a message is lost on a single sending. Concentrators differ around it, as "
+        "they do in reality.",
+    )
+    slowness: Annotated[Number, Field(gt=0, le=1000)] = Field(
+        default=1.0, description="Factor on the delays that are usual for the medium; 2 is twice as slow."
+    )
+
+
+class Area(Table):
+    """A piece of field: one utility, one medium, and a number of equal concentrators with their meters."""
+
+    name: str = Field(
+        pattern=SLUG, max_length=16, description="Name, no other area's; a level of its topics.", examples=["suburb"]
+    )
+    utility: Utility = Field(description="The utility whose area it is.")
+    medium: Literal["multihop", "cellular", "plc"] = Field(
+        description="What carries the readings: multihop (920 MHz radio mesh), cellular (1:N radio), plc (power line)."
+    )
+    concentrators: Annotated[WholeNumber, Field(ge=1)] = Field(description="How many concentrators the area has.")
+    meters_per_concentrator: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(
+        default=250, description="Meters at each concentrator. Published: 500 at most, about 250 on average."
+    )
+    generation_mix: GenerationMix = Field(
+        default=GenerationMix(current=1.0),
+        description="Shares of the meter generations; they sum to 1.",
+        examples=[{"current": 0.9, "next": 0.1}],
+    )
+    load_mix: Annotated[dict[str, Share], AfterValidator(_check_load_mix)] = Field(
+        default={"household": 1.0},
+        description="Shares of the load classes; they sum to 1.",
+        json_schema_extra=known_names(_LOAD_CLASSES),
+        examples=[{"household": 0.8, "all_electric": 0.15, "shop": 0.05}],
+    )
+    pv_share: Share = Field(
+        default=0.0, description="Share of meters with photovoltaics behind them, which export by day."
+    )
+    field: FieldSettings = Field(
+        default=FieldSettings(), description="Its field, where not as usual.", examples=[{"loss": 0.05}]
+    )
+
+    @property
+    def meters(self) -> int:
+        """Meters in the area."""
+        return self.concentrators * self.meters_per_concentrator
+
+
+class Recollection(Table):
+    """When the head-end asks again for a value that is missing, and when it gives up."""
+
+    first_after: Annotated[Number, Field(gt=0, le=86_400)] = Field(
+        default=600.0, description="Seconds after the end of a half-hour until missing values are asked for."
+    )
+    interval: Annotated[Number, Field(gt=0, le=86_400)] = Field(
+        default=300.0, description="Seconds from asking to asking."
+    )
+    tries: Annotated[WholeNumber, Field(ge=0, le=1000)] = Field(
+        default=20, description="Askings before the head-end gives a value up and names the meter; 0 never asks."
+    )
+    audit: Share = Field(
+        default=0.001,
+        description="Share of values that are asked for although they came: does the meter repeat what it said?",
+    )
+
+
+class HeadEnd(Table):
+    """How the head-end collects."""
+
+    recollection: Recollection = Field(default=Recollection(), description="Asking again for missing values.")
+    settle: Annotated[Number, Field(ge=0, le=604_800)] = Field(
+        default=7200.0, description="Seconds after the end of the last half-hour during which the run goes on asking."
+    )
+
+
+def _shards(value: object) -> object:
+    counted = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1000
+    if not counted and value != "auto":
+        reject(Fault((), f"{shown(value)} is not a number of shards", "give a whole number from 1 to 1000, or auto"))
+    return value
+
+
+class Engine(Table):
+    """What the shards, the processes that own slices of the fleet, run on."""
+
+    kind: Literal["local"] = Field(default="local", description="local: child processes on this machine.")
+    shards: Annotated[Annotated[int, Field(ge=1, le=1000)] | Literal["auto"], BeforeValidator(_shards)] = Field(
+        default="auto",
+        description="How many shards; auto fits them to the processor cores. Results do not depend on it.",
+    )
+
+
+class Topology(Table):
+    """A topology says what exists and how it is wired; it is one YAML file."""
+
+    name: str = Field(
+        pattern=SLUG, max_length=48, description="Name of the topology, and of its runs.", examples=["village"]
+    )
+    description: str | None = Field(default=None, max_length=2000, description="What it is for, in a sentence or two.")
+    seed: Annotated[WholeNumber, Field(ge=0, le=2**63 - 1)] = Field(
+        default=1, description="Seed of everything that is drawn. The same seed gives the same run again."
+    )
+    clock: Clock = Field(description="How time passes and when the run begins.")
+    bus: Bus = Field(default=EmbeddedBus(broker="embedded"), description="The MQTT broker that carries all messages.")
+    areas: tuple[Area, ...] = Field(
+        description=f"The fleet, area by area; {MAX_METERS:,} meters at most, all of Japan's.",
+        json_schema_extra={"minItems": 1},  # not min_length: pydantic counts the sound ones only
+    )
+    head_end: HeadEnd = Field(default=HeadEnd(), description="How the head-end collects.")
+    engine: Engine = Field(default=Engine(), description="What the shards run on.")
+    campaigns: Campaigns = Field(default=Campaigns(), description="Defaults of the campaigns.")
+    defects: tuple[Defect, ...] = Field(
+        default=(), description="Deliberate faults, to prove that the bench catches them."
+    )
+
+    @field_validator("areas")
+    @classmethod
+    def _areas_fit_together(cls, areas: tuple[Area, ...]) -> tuple[Area, ...]:
+        if not areas:
+            reject(Fault((), "there are no areas", "describe at least one"))
+        faults, names = [], set()
+        for position, area in enumerate(areas):
+            if area.name in names:
+                right = "give each area a name of its own"
+                faults.append(Fault((position, "name"), f"{area.name} is the name of an area above", right))
+            names.add(area.name)
+        if (meters := sum(area.meters for area in areas)) > MAX_METERS:
+            right = f"have at most {MAX_METERS:,}, all of Japan's"
+            faults.append(Fault((), f"the areas have {meters:,} meters together", right))
+        if faults:
+            reject(*faults)
+        return areas
+
+    @field_validator("defects")
+    @classmethod
+    def _meters_exist(cls, defects: tuple[Defect, ...], info: ValidationInfo) -> tuple[Defect, ...]:
+        if "areas" in info.data:  # absent when the areas are faulty themselves
+            check_meters(defects, sum(area.meters for area in info.data["areas"]))
+        return defects
+
+    @property
+    def meters(self) -> int:
+        """Meters in the fleet."""
+        return sum(area.meters for area in self.areas)
+
+    @property
+    def concentrators(self) -> int:
+        """Concentrators in the fleet."""
+        return sum(area.concentrators for area in self.areas)
+
+    @property
+    def slots(self) -> int:
+        """Half-hours that the campaign `collection` collects."""
+        return self.campaigns.collection.slot_count
+
+    def fleet_plan(self) -> FleetPlan:
+        """The plan that shards and head-end share; registers count from ``clock.start``."""
+        return FleetPlan(seed=self.seed, first_slot=self.clock.first_slot, areas=tuple(map(_area_plan, self.areas)))
+
+    def field_plan(self) -> tuple[AreaField, ...]:
+        """How each area's field loses and delays, in the order of the plan's areas."""
+        return tuple(AreaField(loss=area.field.loss, slowness=area.field.slowness) for area in self.areas)
+
+    def defect_plans(self) -> tuple[DefectPlan, ...]:
+        """The planted defects with meter indices in place of ids and counts."""
+        return plan_defects(self.defects, self.meters)
+
+
+def _area_plan(area: Area) -> AreaPlan:
+    mix = area.load_mix
+    total = sum(mix.values())  # 1 but for rounding in the file
+    return AreaPlan(
+        name=area.name,
+        utility=area.utility,
+        medium=area.medium,
+        concentrators=area.concentrators,
+        meters_per_concentrator=area.meters_per_concentrator,
+        generation_mix={"current": area.generation_mix.current, "next": area.generation_mix.next},
+        load_mix={name: share / total for name, share in mix.items()},
+        pv_share=area.pv_share,
+    )
