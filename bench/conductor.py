@@ -1,7 +1,7 @@
 """The conductor: moves a run's time forward and sees to it that everybody keeps up.
 
-In virtual time it gives out ticks, one after the other: all shards work up to the tick's instant, the head-end takes what
-they sent and says when anybody next has something to do, and the next tick goes there directly. A tick that stays
+In virtual time it gives out ticks, one after the other: all shards work up to the tick's instant, the head-end takes
+what they sent and says when anybody next has something to do, and the next tick goes there directly. A tick that stays
 unanswered is given again; the answer to a repeated tick is the same. In scaled or wall time the conductor only watches.
 """
 
@@ -114,7 +114,9 @@ class Conductor:
         if self._abort.is_set():
             raise Aborted
         if self._foreign:
-            raise InputError(f"bus: run {self._foreign} is using topic root {self._tree.root}; give bus.root another name")
+            raise InputError(
+                f"bus: run {self._foreign} is using topic root {self._tree.root}; give bus.root another name"
+            )
         self._engine.watch()
         self._on_state(self.states)
 

@@ -11,7 +11,7 @@ class InputError(MeterBenchError):
     exit_code = 2
 
 
-class BenchFault(MeterBenchError):
+class BenchFault(MeterBenchError):  # noqa: N818 - the word of the verdicts: a fault of the bench
     """The bench could not do its work, through no fault of the meters."""
 
     exit_code = 3

@@ -85,7 +85,9 @@ def _judge_one(name: str, limit: Limit, value: float | None) -> Measurement:
         value, verdict = None, Verdict.FAIL
     elif (limit.low is not None and value < limit.low) or (limit.high is not None and value > limit.high):
         verdict = Verdict[limit.breach.upper()]
-    fields: dict[str, Any] = {key: getattr(limit, key) for key in ("unit", "low", "high", "requirements", "doc", "source")}
+    fields: dict[str, Any] = {
+        key: getattr(limit, key) for key in ("unit", "low", "high", "requirements", "doc", "source")
+    }
     return Measurement(name=name, value=value, verdict=str(verdict), **fields)
 
 

@@ -137,7 +137,9 @@ class Animated:
         table = Table.grid(padding=(0, 2))
         words = self._pace.words(snapshot)
         filled = round(snapshot.share * 30)
-        table.add_row("simulated", f"{words['time']}  [cyan]{'━' * filled}[/][dim]{'━' * (30 - filled)}[/]  {snapshot.share:4.0%}")
+        table.add_row(
+            "simulated", f"{words['time']}  [cyan]{'━' * filled}[/][dim]{'━' * (30 - filled)}[/]  {snapshot.share:4.0%}"
+        )
         table.add_row("stored", f"{words['stored']}   {words['rate']}")
         table.add_row("on time", f"{words['on time']}   missing {words['missing']}   asked again {words['asked']}")
         table.add_row("refused", f"{words['rejected']}   restarts {snapshot.restarts}   about {words['left']} left")

@@ -59,7 +59,9 @@ class Run:
 
     def note(self, what: str) -> None:
         """Put an event into record, log and display."""
-        event = Event(time=iso_utc(time.time()), sim_time=jst(self.clock.now()).isoformat(timespec="seconds"), what=what)
+        event = Event(
+            time=iso_utc(time.time()), sim_time=jst(self.clock.now()).isoformat(timespec="seconds"), what=what
+        )
         self.record.events.append(event)
         with self.folder.log_path.open("a", encoding="utf-8") as log:
             log.write(f"{event.time} [{event.sim_time}] {what}\n")
@@ -142,9 +144,9 @@ def _write_meters(folder: RunFolder, fleet: FleetPlan) -> None:
     folder.write_meters(
         {
             "index": index.astype(np.uint32),
-            "meter": [meter_id(i) for i in index],
+            "meter": [meter_id(i) for i in range(fleet.meters)],
             "area": [area.name for area in areas],
-            "concentrator": [concentrator_id(i) for i in fleet.concentrator_of(index)],
+            "concentrator": [concentrator_id(i) for i in fleet.concentrator_of(index).tolist()],
             "medium": [area.medium for area in areas],
             "utility": [area.utility for area in areas],
         }

@@ -2,8 +2,8 @@
 
 Only what a bulk sender and a bulk receiver need: CONNECT, SUBSCRIBE, PING and QoS 0 PUBLISH. Everything else on the bus
 (control, tools, tests) uses paho-mqtt. Building writes whole batches into one 2-D ``uint8`` array; reading hands out
-*runs*: consecutive PUBLISH packets of one shape, as one 2-D view into the received bytes, so that a batch of readings is
-never touched message by message. Source: OASIS MQTT 3.1.1, sections 2.2 (fixed header) and 3.
+*runs*: consecutive PUBLISH packets of one shape, as one 2-D view into the received bytes, so that a batch of readings
+is never touched message by message. Source: OASIS MQTT 3.1.1, sections 2.2 (fixed header) and 3.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Suback:
 
 @dataclass(frozen=True, slots=True)
 class PublishRun:
-    """Consecutive PUBLISH packets of one shape: ``topics`` (n, T) and ``payloads`` (n, P), views into received bytes."""
+    """Consecutive PUBLISH packets of one shape: ``topics`` (n, T), ``payloads`` (n, P), views into received bytes."""
 
     topics: Bytes2D
     payloads: Bytes2D
@@ -75,7 +75,7 @@ def _text(value: str | bytes) -> bytes:
 
 
 def connect(client_id: str, keep_alive: int, user: str | None = None, password: str | None = None) -> bytes:
-    """A CONNECT with a clean session. ``keep_alive`` in seconds; rumqttd drops a client that says 0, so it is refused."""
+    """A CONNECT with a clean session. ``keep_alive`` in seconds; 0 is refused, as rumqttd drops such clients."""
     if not 0 < keep_alive < 65536:
         raise ValueError("keep_alive must be 1 … 65535 s")
     flags = 0x02 | (0x80 if user is not None else 0) | (0x40 if password is not None else 0)

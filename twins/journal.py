@@ -1,10 +1,11 @@
-"""The write-ahead journal of invocation counters: no counter is ever used twice under one key, not even after a kill -9.
+"""The write-ahead journal of invocation counters: no counter is ever used twice under one key, not even after a kill
+-9.
 
 AES-GCM loses its secrecy when an initialisation vector repeats, and the vector of suite 0 is system title plus
-invocation counter (``meter-protocols`` §3.2, §8 trap 16). A real meter keeps its counter in non-volatile memory; writing
-millions of counters at every message would be the same thing done slowly. So the journal keeps one *ceiling* for all
-counters of its owner: it is on the disk before any counter reaches it, and a restarted owner starts above it. A restart
-costs at most one reservation out of 2^32 counters.
+invocation counter (``meter-protocols`` §3.2, §8 trap 16). A real meter keeps its counter in non-volatile memory;
+writing millions of counters at every message would be the same thing done slowly. So the journal keeps one *ceiling*
+for all counters of its owner: it is on the disk before any counter reaches it, and a restarted owner starts above it. A
+restart costs at most one reservation out of 2^32 counters.
 
 Each opening also counts the *epoch* up, the fencing number of its owner: who has the lower one is a ghost.
 """
@@ -41,7 +42,9 @@ class CounterJournal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise JournalError(f"{path}: another process holds this journal; two owners of one key are refused") from None
+            raise JournalError(
+                f"{path}: another process holds this journal; two owners of one key are refused"
+            ) from None
         last = self._last_entry(path)
         self.epoch = last.epoch + 1
         self.ceiling = last.ceiling

@@ -14,7 +14,8 @@ import threading
 STOP = threading.Event()
 
 # Python lets a thread that waits for the interpreter wait 5 ms by default. The control link's thread sends the answers
-# that the next tick of virtual time hangs on, while the main thread computes: 5 ms at every tick would be most of a run.
+# that the next tick of virtual time hangs on, while the main thread computes: 5 ms at every tick would be most of a
+# run.
 _SWITCH_INTERVAL = 0.0002
 
 

@@ -17,7 +17,7 @@ _NAMED = 1000  # meters that a record names at most; the columns know them all
 # Columns of one row: stored, on time, came by itself, p50, p99, max delay, stored twice, registers that fall.
 _STATISTICS = f"""
 WITH delays AS (
-    SELECT meter, slot, via, import_wh, export_wh, arrival - (slot + 1) * {SLOT_SECONDS} AS delay FROM readings
+    SELECT meter, slot, via, import_wh, export_wh, arrival - (slot::BIGINT + 1) * {SLOT_SECONDS} AS delay FROM readings
 ), steps AS (
     SELECT
         (import_wh::BIGINT - lag(import_wh) OVER before + {REGISTER_SPAN}) % {REGISTER_SPAN} AS imported,
@@ -32,8 +32,8 @@ SELECT
     quantile_cont(delay, 0.99),
     max(delay),
     count(*) - (SELECT count(*) FROM (SELECT DISTINCT meter, slot FROM readings)),
-    -- A step of half the register's span or more is no consumption: the register went back (it may wrap, so no sign tells).
-    (SELECT count(*) FROM steps WHERE imported >= {REGISTER_SPAN // 2} OR exported >= {REGISTER_SPAN // 2})
+    -- A step of half the register's span or more is no consumption: the register went back (it may wrap, so no sign
+    tells). (SELECT count(*) FROM steps WHERE imported >= {REGISTER_SPAN // 2} OR exported >= {REGISTER_SPAN // 2})
 FROM delays
 """
 

@@ -1,13 +1,12 @@
 """The local engine: child processes of this one, watched and restarted.
 
 A child that ends by itself is started again with the same command; what it must remember is in its journal. Children
-are in sessions of their own, so that a Ctrl-C at the terminal reaches only the conductor, and hold one end of a pipe, so
-that they end with it even when it is killed.
+are in sessions of their own, so that a Ctrl-C at the terminal reaches only the conductor, and hold one end of a pipe,
+so that they end with it even when it is killed.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -134,4 +133,4 @@ class LocalEngine:
         """Keep the list of living processes beside the run, for whoever has to look from outside."""
         temporary = self._work / "processes.json.new"
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(self.pids)))
-        os.replace(temporary, self._work / "processes.json")
+        temporary.replace(self._work / "processes.json")

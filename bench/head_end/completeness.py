@@ -22,7 +22,7 @@ class Completeness:
         return (slots >= self._first) & (slots <= self._last)
 
     def add(self, rows: NDArray[np.int64], slots: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Note values as stored; True where the value is new, False where the pair was there or comes twice in one call."""
+        """Note values as stored; True where a value is new, False where it was there or comes twice in one call."""
         new = np.zeros(len(rows), dtype=np.bool_)
         for slot in np.unique(slots):
             at = np.flatnonzero(slots == slot)

@@ -35,9 +35,7 @@ BY_ITSELF, ASKED_AGAIN = 0, 1
 class HeadEnd:
     """Collects the readings of a fleet, and asks again until nothing is missing."""
 
-    def __init__(
-        self, spec: HeadEndSpec, clock: Clock, store: Store, journal: CounterJournal, stages: Stages
-    ) -> None:
+    def __init__(self, spec: HeadEndSpec, clock: Clock, store: Store, journal: CounterJournal, stages: Stages) -> None:
         self._plan = spec.plan
         self._policy = spec.recollection
         self._clock = clock

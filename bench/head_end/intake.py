@@ -1,13 +1,14 @@
 """From messages to checked values: who sent it, is it genuine, is it fresh, can it be true.
 
-Readings are checked by the batch; everything else (answers to requests, and whatever strangers send) one by one. A message
-that fails a check is refused with its reason and with the meter it claims to be; nothing of it is stored.
+Readings are checked by the batch; everything else (answers to requests, and whatever strangers send) one by one. A
+message that fails a check is refused with its reason and with the meter it claims to be; nothing of it is stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,39 +76,30 @@ class Intake:
             self._refuse_strangers(rows[~known])
             payloads, titles, rows = payloads[known], titles[known], rows[known]
         batch = decode_readings(payloads, *self._keys.derive(titles, self._epoch))
-        counters = batch.counters.astype(np.int64)
-        columns = (rows, batch.end_unix, batch.import_wh, batch.export_wh, batch.status, counters)
+        slots = batch.end_unix // SLOT_SECONDS - 1
+        values = Values(rows, slots, batch.import_wh, batch.export_wh, batch.status, batch.counters)
         if batch.ok.all():
-            return self._fresh(*columns), answers
-        altered, other, ok = batch.reason == Reason.ALTERED, batch.reason == Reason.MALFORMED, batch.ok
-        self._refuse(rows[altered], counters[altered], Refusal.ALTERED)
+            return self._fresh(values), answers
+        altered, other = batch.reason == Reason.ALTERED, batch.reason == Reason.MALFORMED
+        self._refuse(rows[altered], batch.counters[altered].astype(np.int64), Refusal.ALTERED)
         # As long as a reading and yet none: an answer with a single row is exactly that.
         answers += filter(None, map(self._answer, rows[other].tolist(), (p.tobytes() for p in payloads[other])))
-        return self._fresh(*(column[ok] for column in columns)), answers
+        return self._fresh(values.pick(batch.ok)), answers
 
-    def _fresh(
-        self,
-        rows: NDArray[np.int64],
-        end_unix: NDArray[np.int64],
-        import_wh: NDArray[np.uint32],
-        export_wh: NDArray[np.uint32],
-        status: NDArray[np.uint8],
-        counters: NDArray[np.int64],
-    ) -> Values:
-        """Genuine readings without the replayed ones."""
-        fresh = self._window.accept(rows, counters.astype(np.uint32))
-        values = Values(rows, end_unix // SLOT_SECONDS - 1, import_wh, export_wh, status, counters.astype(np.uint32))
-        if fresh.all():
-            return values
-        self._refuse(rows[~fresh], counters[~fresh], Refusal.REPLAYED)
-        return values.pick(fresh)
+    def _fresh(self, values: Values) -> Values:
+        """Genuine values without the replayed ones."""
+        fresh = self._window.accept(values.rows, values.counters)
+        return self._without(values, fresh, Refusal.REPLAYED)
 
     def refuse_impossible(self, values: Values, possible: NDArray[np.bool_]) -> Values:
         """Values without those whose time cannot be; they are refused."""
-        if possible.all():
+        return self._without(values, possible, Refusal.IMPOSSIBLE_TIME)
+
+    def _without(self, values: Values, good: NDArray[np.bool_], reason: Refusal) -> Values:
+        if good.all():
             return values
-        self._refuse(values.rows[~possible], values.counters[~possible].astype(np.int64), Refusal.IMPOSSIBLE_TIME)
-        return values.pick(possible)
+        self._refuse(values.rows[~good], values.counters[~good].astype(np.int64), reason)
+        return values.pick(good)
 
     def _one_by_one(self, run: PublishRun) -> list[Values]:
         rows = _rows_in(run.topics)
@@ -119,29 +111,20 @@ class Intake:
     def _answer(self, row: int, payload: bytes) -> Values | None:
         """Rows of one answer to a request of ours, or None when there are none to take."""
         title = int(system_titles(np.array([row]))[0]).to_bytes(8, "big")
+        keys, counter, reason = self._keys.for_title(title, self._epoch), -1, None
         try:
-            keys = self._keys.for_title(title, self._epoch)
             _, counter, plain = unprotect_general(payload, lambda claimed: keys if claimed == title else None)
-        except SecurityError:
-            return self._refuse_one(row, Refusal.ALTERED)
-        except ProtocolError:
-            return self._refuse_one(row, Refusal.MALFORMED)
-        if not self._window.accept(np.array([row]), np.array([counter], dtype=np.uint32))[0]:
-            return self._refuse_one(row, Refusal.REPLAYED, counter)
-        try:
-            _, rows = parse_range_answer(plain)
+            if self._window.accept(np.array([row]), np.array([counter], dtype=np.uint32))[0]:
+                return _values_of(row, counter, parse_range_answer(plain)[1])
+            reason = Refusal.REPLAYED
         except AccessRefusedError:
             return None  # the meter's right; what it does not give stays missing and is asked for again
+        except SecurityError:
+            reason = Refusal.ALTERED
         except ProtocolError:
-            return self._refuse_one(row, Refusal.MALFORMED, counter)
-        return Values(
-            np.full(len(rows), row, dtype=np.int64),
-            rows["time"] // SLOT_SECONDS - 1,
-            rows["import_wh"],
-            rows["export_wh"],
-            rows["status"],
-            np.full(len(rows), counter, dtype=np.uint32),
-        )
+            reason = Refusal.MALFORMED
+        self._refuse(np.array([row]), np.array([counter]), reason)
+        return None
 
     def _rows_of(self, titles: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Rows of system titles, -1 for those that are none of ours."""
@@ -159,9 +142,6 @@ class Intake:
         if len(rows):
             self._reject(rows, counters, reason)
 
-    def _refuse_one(self, row: int, reason: Refusal, counter: int = -1) -> None:
-        self._reject(np.array([row], dtype=np.int64), np.array([counter], dtype=np.int64), reason)
-
 
 def _rows_in(topics: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Rows of the meters whose ``up`` topics these (n, T) are, -1 where the topic names no twin."""
@@ -172,6 +152,18 @@ def _rows_in(topics: NDArray[np.uint8]) -> NDArray[np.int64]:
     spelt = (meter[:, : len(MAKER)] == np.frombuffer(MAKER, np.uint8)).all(axis=1) & (digits <= 9).all(axis=1)
     rows: NDArray[np.int64] = digits.astype(np.int64) @ _POWERS
     return rows if spelt.all() else np.where(spelt, rows, -1)
+
+
+def _values_of(row: int, counter: int, rows: NDArray[Any]) -> Values:
+    """Profile rows of one meter as values."""
+    return Values(
+        np.full(len(rows), row, dtype=np.int64),
+        rows["time"] // SLOT_SECONDS - 1,
+        rows["import_wh"],
+        rows["export_wh"],
+        rows["status"],
+        np.full(len(rows), counter, dtype=np.uint32),
+    )
 
 
 def _nothing() -> Values:

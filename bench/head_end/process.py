@@ -108,7 +108,7 @@ class HeadEndProcess:
         size = len(self._own)
         if run.topics.shape[1] < size:
             return np.zeros(len(run), dtype=np.bool_)
-        return (run.topics[:, :size] == self._own).all(axis=1)
+        return np.asarray((run.topics[:, :size] == self._own).all(axis=1))
 
     def _on_mark(self, payload: bytes) -> None:
         try:
@@ -134,7 +134,9 @@ class HeadEndProcess:
         if number > self._tick:
             self._ask()
             self._tick = number
-        mark = Mark(kind="close", sender=NAME, epoch=self._journal.epoch, sequence=0, tick=number, time=self._clock.now())
+        mark = Mark(
+            kind="close", sender=NAME, epoch=self._journal.epoch, sequence=0, tick=number, time=self._clock.now()
+        )
         self._link.send(mqtt.publish(self._tree.mark(NAME, DOWN), msgspec.json.encode(mark)))
         dues = [mark.due for mark in self._closed.values()] + [self._head_end.due()]
         due = min((d for d in dues if d is not None), default=None)

@@ -63,7 +63,7 @@ class Recollection:
 
 
 def ranges(pairs: Iterable[tuple[NDArray[np.int64], int]], longest: int = SLOTS_PER_DAY) -> Wanted:
-    """Join missing (rows, slot) into one range a meter and gap: neighbouring slots of a meter are asked in one request."""
+    """Join missing (rows, slot) into ranges: neighbouring slots of a meter are asked for in one request."""
     listed = list(pairs)
     rows = np.concatenate([r for r, _ in listed] or [np.empty(0, np.int64)])
     slots = np.concatenate([np.full(len(r), s, dtype=np.int64) for r, s in listed] or [np.empty(0, np.int64)])

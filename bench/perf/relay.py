@@ -25,7 +25,7 @@ _SILENCE = 5.0  # s without a message after which the sink stops waiting
 
 
 def measure_relay(port: int, messages: int, topics: int, payload: int) -> dict[str, float]:
-    """Relay ``messages`` on ``topics`` different topics through the broker at ``port``; messages/s and how many got lost."""
+    """Relay ``messages`` on ``topics`` topics through the broker at ``port``: messages/s, and how many got lost."""
     command = [sys.executable, "-m", "bench.perf.relay"]
     numbers = [str(n) for n in (port, messages, topics, payload)]
     with subprocess.Popen([*command, "sink", *numbers], stdout=subprocess.PIPE) as sink:

@@ -35,7 +35,9 @@ def test_a_batch_equals_single_packets() -> None:
 
 
 def test_connect_is_laid_out_as_the_standard_says() -> None:
-    assert mqtt.connect("ab", 30, "u", "pw") == bytes.fromhex("1015 0004 4D515454 04 C2 001E 0002 6162 0001 75 0002 7077")
+    assert mqtt.connect("ab", 30, "u", "pw") == bytes.fromhex(
+        "1015 0004 4D515454 04 C2 001E 0002 6162 0001 75 0002 7077"
+    )
     assert mqtt.connect("ab", 30) == bytes.fromhex("100E 0004 4D515454 04 02 001E 0002 6162")
 
 

@@ -39,9 +39,7 @@ def test_a_new_owner_starts_above_everything_the_old_one_may_have_used(tmp_path:
 def test_no_counter_is_used_twice_over_three_kill_9(tmp_path: Path) -> None:
     used: list[int] = []
     for _ in range(3):
-        owner = subprocess.Popen(
-            [sys.executable, "-c", _OWNER, str(tmp_path / "j")], stdout=subprocess.PIPE, text=True
-        )
+        owner = subprocess.Popen([sys.executable, "-c", _OWNER, str(tmp_path / "j")], stdout=subprocess.PIPE, text=True)
         assert owner.stdout is not None
         used += [int(owner.stdout.readline()) for _ in range(25)]
         owner.send_signal(signal.SIGKILL)

@@ -112,7 +112,7 @@ class BulkLink:
         self._last_write = time.monotonic()
 
     def receive(self, timeout: float) -> list[mqtt.PublishRun]:
-        """What has arrived, waiting at most ``timeout`` s for something. Raises BusError when the connection is lost."""
+        """What has arrived; waits at most ``timeout`` s for something. Raises BusError when the bus is lost."""
         connection = self._connected()
         if not self._inbox:
             pending = isinstance(connection, ssl.SSLSocket) and connection.pending() > 0

@@ -90,7 +90,7 @@ class ControlLink:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         for topic, handler in self._handlers.items():
             if paho.topic_matches_sub(topic, message.topic):
-                handler(message.topic, message.payload)
+                handler(message.topic, bytes(message.payload))
 
 
 def _send_at_once(client: paho.Client, userdata: Any, connection: paho.SocketLike) -> None:

@@ -1,9 +1,9 @@
 """In-band marks: how sender and receiver of a stream keep in step.
 
 A mark travels in the same stream as the readings, so whoever reads it knows that everything sent before it has been
-delivered or is lost. Three kinds: ``open`` and ``close`` enclose what belongs to one tick of the virtual clock (the next
-tick is their acknowledgement); ``fill`` asks for an acknowledgement in between, so that a sender never has more than its
-window in flight (the embedded broker's queues are bounded: a slow subscriber would lose messages).
+delivered or is lost. Three kinds: ``open`` and ``close`` enclose what belongs to one tick of the virtual clock (the
+next tick is their acknowledgement); ``fill`` asks for an acknowledgement in between, so that a sender never has more
+than its window in flight (the embedded broker's queues are bounded: a slow subscriber would lose messages).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class Passage(NamedTuple):
 
 
 class Field(Protocol):
-    """A field-area network. Draws depend on seed, meter and ``occasion`` only, so a repeated question has one answer."""
+    """A field-area network. Draws depend on seed, meter and ``occasion`` only: one question, one answer."""
 
     def reading(self, index: NDArray[np.int64], occasion: int) -> Passage:
         """The way of a periodic reading of each meter; the meter's own choice of when to send included."""

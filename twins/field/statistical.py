@@ -1,9 +1,9 @@
 """The statistical stand-in of the field: loss and delay by concentrator, with a spread between concentrators.
 
 Losses cluster in reality: a plain binomial with one loss for all would give far too few bad concentrators
-(``field-network`` §6.3). So each concentrator draws its own mean loss from a Beta distribution and its own slowness from a
-log-normal one; then each message is lost or delayed for itself. The numbers are data (``data/stand_in.toml``) and marked
-as assumptions. The physical model takes this module's place behind the same interface.
+(``field-network`` §6.3). So each concentrator draws its own mean loss from a Beta distribution and its own slowness
+from a log-normal one; then each message is lost or delayed for itself. The numbers are data (``data/stand_in.toml``)
+and marked as assumptions. The physical model takes this module's place behind the same interface.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ class StatisticalField:
         self.loss = np.concatenate([_losses(loss, m, f, n) for m, f, n in zip(self._media, areas, size, strict=True)])
         """Mean share of single sendings that each concentrator (fleet-wide number) loses."""
         self.slowness = np.concatenate(
-            [f.slowness * slow.lognormal(0.0, m.unevenness, n) for m, f, n in zip(self._media, areas, size, strict=True)]
+            [
+                f.slowness * slow.lognormal(0.0, m.unevenness, n)
+                for m, f, n in zip(self._media, areas, size, strict=True)
+            ]
         )
         """Factor on the delays of each concentrator."""
 

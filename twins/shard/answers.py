@@ -1,7 +1,8 @@
 """A meter answers its head-end: ciphered profile read by range in, ciphered rows out.
 
 Rows are recomputed from the fleet, so a value that is sent again is the value that was sent (design decision 2). A
-request that is not authentic, not fresh or not for this shard's meters gets no answer: a meter does not talk to strangers.
+request that is not authentic, not fresh or not for this shard's meters gets no answer: a meter does not talk to
+strangers.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Answers:
         title = int(system_titles(np.array([row + self._fleet.start]))[0]).to_bytes(8, "big")
         keys = self._keys.for_title(title, self._epoch)
         try:
-            sender, heard, plain = unprotect_general(request, lambda name: keys if name == HEAD_END_TITLE else None)
+            _, heard, plain = unprotect_general(request, lambda name: keys if name == HEAD_END_TITLE else None)
             if heard <= self._heard.get(row, -1):
                 raise ProtocolError("an invocation counter that was heard before")
             self._heard[row] = heard

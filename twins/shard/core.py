@@ -130,9 +130,7 @@ class ShardCore:
             way.at = batch.stop
             yield from self._encoded(way.slot, way.rows[batch], way.counters[batch])
 
-    def _encoded(
-        self, slot: int, rows: NDArray[np.int64], counters: NDArray[np.uint32]
-    ) -> Iterator[NDArray[np.uint8]]:
+    def _encoded(self, slot: int, rows: NDArray[np.int64], counters: NDArray[np.uint32]) -> Iterator[NDArray[np.uint8]]:
         fleet, defects, index = self._fleet, self._defects, rows + self._fleet.start
         with self._stages("meter"):
             if slot == fleet.slot - 1:

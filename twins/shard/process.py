@@ -1,8 +1,8 @@
 """The shard as a process: ``python -m twins.shard.process SPEC.json``.
 
 In virtual time it works tick by tick in lock-step with the conductor; otherwise it follows its own clock. Either way
-the meters' behaviour is :class:`twins.shard.core.ShardCore`'s, and what is lost with the bus or with this process is left
-for the head-end to find and to ask for.
+the meters' behaviour is :class:`twins.shard.core.ShardCore`'s, and what is lost with the bus or with this process is
+left for the head-end to find and to ask for.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class ShardProcess:
         self._link.open(self._stop.is_set)
         self._control.open()
         if self._journal.epoch > 1:
-            log.warning("started again as epoch %d; counters go on above %d", self._journal.epoch, self._journal.ceiling)
+            log.warning(
+                "started again as epoch %d; counters go on above %d", self._journal.epoch, self._journal.ceiling
+            )
         work = self._follow_ticks if isinstance(self._clock, VirtualClock) else self._follow_clock
         try:
             while not self._stop.is_set():

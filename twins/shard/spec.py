@@ -30,7 +30,7 @@ class DefectPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShardSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One shard: the run it belongs to, its name, its rows ``start … stop - 1`` of the plan, and everything around them."""
+    """One shard: its run and name, its rows ``start … stop - 1`` of the plan, and everything around them."""
 
     run: str
     name: str

@@ -59,7 +59,7 @@ class Stream:
             part = packets if isinstance(packets, bytes) else packets[start : start + self._mark_every]
             size = 1 if isinstance(part, bytes) else len(part)
             self._wait_for_room(size)
-            self._link.send(part if isinstance(part, bytes) else memoryview(np.ascontiguousarray(part)))
+            self._link.send(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
             self._in_flight += size
             self._since_mark += size
             if self._since_mark >= self._mark_every:
@@ -83,7 +83,7 @@ class Stream:
         self._link.send(mqtt.publish(self._topic, msgspec.json.encode(mark)))
 
     def reset(self) -> None:
-        """Nothing is in flight: a new tick says that all before it was worked off, or the bus was lost, and all with it."""
+        """Nothing is in flight: a new tick says so of all before it, or the bus was lost, and everything with it."""
         self._unacknowledged.clear()
         self._in_flight = self._since_mark = 0
 
@@ -104,4 +104,3 @@ class Stream:
             self._settled = self._acknowledged
         while self._unacknowledged and self._unacknowledged[0][0] <= self._settled:
             self._in_flight -= self._unacknowledged.popleft()[1]
-

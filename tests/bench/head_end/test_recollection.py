@@ -37,9 +37,7 @@ def test_ranges_cover_exactly_what_is_missing(pairs: set[tuple[int, int]], longe
     by_slot = [(rows(*sorted(r for r, s in pairs if s == slot)), slot) for slot in range(10)]
     wanted = ranges(by_slot, longest)
     covered = [
-        (int(row), slot)
-        for row, first, last in zip(*wanted, strict=True)
-        for slot in range(int(first), int(last) + 1)
+        (int(row), slot) for row, first, last in zip(*wanted, strict=True) for slot in range(int(first), int(last) + 1)
     ]
     assert sorted(covered) == sorted(pairs)
     assert all(last - first < longest for first, last in zip(wanted.first, wanted.last, strict=True))
