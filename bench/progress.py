@@ -102,11 +102,13 @@ class Plain:
         """A line, if it is time for one."""
         if self._pace.every(_PLAIN_EVERY):
             words = self._pace.words(snapshot)
-            self._console.print("  ".join(f"{name} {value}" for name, value in words.items()), highlight=False)
+            self._console.print(
+                "  ".join(f"{name} {value}" for name, value in words.items()), highlight=False, soft_wrap=True
+            )
 
     def say(self, text: str) -> None:
         """A line of its own."""
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Nothing to tidy."""

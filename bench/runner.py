@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import signal
 import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +115,11 @@ def run_campaign(
     except (MeterBenchError, OSError) as error:
         verdict = Verdict.ERROR
         run.note(f"bench error: {error}")
+    except Exception as error:  # a fault in the bench's own code must not cost the record
+        verdict = Verdict.ERROR
+        run.note(f"bench error, please report it: {type(error).__name__}: {error}; see {folder.log_path}")
+        with folder.log_path.open("a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
     finally:
         run.progress.close()
         _judge(run, verdict, effort, clock.monotonic() - began)
@@ -135,6 +140,16 @@ def _first_record(loaded: LoadedTopology, campaign: str, command: str, plan: Run
         versions=versions(),
         host=host(),
         git=git_commit(),
+        # From the first moment on: a run that is cut off must still say what was due.
+        summary={
+            "twins": plan.fleet.meters,
+            "concentrators": plan.fleet.concentrators,
+            "shards": plan.shards,
+            "first_slot": plan.fleet.first_slot,
+            "slots": plan.slots,
+            "due": plan.due,
+            "tick_seconds": plan.tick if spec.mode == "virtual" else None,
+        },
     )
 
 
@@ -179,6 +194,8 @@ def _execute(run: Run, broker: Broker) -> Effort:
         with _signals_wait():
             engine.stop()
             control.close()
+            for spec in work.glob("*.spec.json"):
+                spec.unlink()  # a run folder is mailed around; keys do not belong in it
     cpu = {stage: round(conductor.figure(f"cpu_{stage}"), 3) for stage in _STAGES}
     return Effort(conductor.figure("overruns"), seconds, cpu | {"broker": round(broker_cpu, 3)})
 
@@ -295,18 +312,11 @@ def _judge(run: Run, verdict: Verdict, effort: Effort, seconds: float) -> None:
     record.state = "finished"
     record.ended = iso_utc(time.time())
     record.clock.end = jst(run.clock.now()).isoformat(timespec="seconds")
-    record.summary = {
-        "twins": plan.fleet.meters,
-        "concentrators": plan.fleet.concentrators,
-        "shards": plan.shards,
-        "first_slot": plan.fleet.first_slot,
-        "slots": plan.slots,
-        "due": plan.due,
+    record.summary |= {
         "stored": stored,
         "wall_seconds": round(seconds, 3),
         "collection_seconds": round(effort.seconds, 3),
         "readings_per_second": round(stored / (effort.seconds or seconds), 1),
         "cpu_seconds": effort.cpu_seconds,
-        "pid": os.getpid(),
     }
     run.folder.save(record)

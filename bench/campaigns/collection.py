@@ -32,8 +32,9 @@ SELECT
     quantile_cont(delay, 0.99),
     max(delay),
     count(*) - (SELECT count(*) FROM (SELECT DISTINCT meter, slot FROM readings)),
-    -- A step of half the register's span or more is no consumption: the register went back (it may wrap, so no sign
-    tells). (SELECT count(*) FROM steps WHERE imported >= {REGISTER_SPAN // 2} OR exported >= {REGISTER_SPAN // 2})
+    -- A step of half the register's span or more is no consumption: the register went back.
+    -- It may also wrap, so no sign tells.
+    (SELECT count(*) FROM steps WHERE imported >= {REGISTER_SPAN // 2} OR exported >= {REGISTER_SPAN // 2})
 FROM delays
 """
 
