@@ -69,8 +69,8 @@ def test_an_external_broker_that_is_not_there_is_a_bench_error_with_its_address(
 
 @pytest.mark.slow
 def test_scaled_time_gives_the_same_values_and_no_overrun(tmp_path: Path) -> None:
-    clock = ("mode: virtual # as fast as the work allows", "mode: scaled\n  scale: 900")
-    with BenchRun(topology(tmp_path, slots=4, clock=clock), tmp_path / "results") as run:
+    clock = ("mode: virtual # as fast as the work allows", "mode: scaled\n  scale: 1800")
+    with BenchRun(topology(tmp_path, slots=3, clock=clock), tmp_path / "results") as run:
         code, outcome, err = run.finish()
         assert (code, outcome.get("verdict")) == (0, "pass"), err
         assert values(outcome)["pacing_overruns"] == 0
