@@ -8,8 +8,7 @@
     {root}/_/clock                              conductor: the tick that all shards may work up to
     {root}/_/ack/{shard}                        head-end: the last mark of a shard that it has worked off
     {root}/_/tick                               head-end: a tick is complete
-    {root}/_/state/{process}                    every process: alive, epoch, what it does (retained)
-    {root}/_/order/{process}                    conductor: finish, …
+    {root}/_/state/{process}                    every process: alive, epoch, how far it is
 
 An area is never called ``_``, so that level tells the bench's own traffic from meters'. Marks travel under the same
 filters as readings because a broker keeps the order of one publisher only within one subscription.
@@ -64,12 +63,8 @@ class TopicTree:
         return f"{self.root}/_/ack/{shard}"
 
     def state(self, process: str) -> str:
-        """Retained state of one process; ``+`` for all."""
+        """State of one process; ``+`` for all."""
         return f"{self.root}/_/state/{process}"
-
-    def order(self, process: str) -> str:
-        """Orders to one process."""
-        return f"{self.root}/_/order/{process}"
 
     @property
     def own_prefix(self) -> bytes:

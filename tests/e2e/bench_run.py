@@ -113,7 +113,7 @@ class BenchRun:
 
     def survivors(self) -> list[psutil.Process]:
         """Processes of the run that live on although it has ended."""
-        gone, alive = psutil.wait_procs(self._family, timeout=10)
+        _, alive = psutil.wait_procs(self._family, timeout=10)
         return alive
 
     def columns(self) -> Columns:

@@ -38,8 +38,8 @@ def test_an_external_broker_with_tls_user_and_client_certificate(tmp_path: Path)
         f"require_certificate true\npassword_file {passwords}\n"
     )
     command = mosquitto_command(port, tmp_path / "mosquitto.conf", extra)
-    config = (tmp_path / "mosquitto.conf").read_text().replace("allow_anonymous true", "allow_anonymous false\nuser root")
-    (tmp_path / "mosquitto.conf").write_text(config)
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(config.read_text().replace("allow_anonymous true", "allow_anonymous false\nuser root"))
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "bench", "secret"], check=True)
     passwords.chmod(0o644)
     external = (

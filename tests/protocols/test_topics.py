@@ -20,6 +20,6 @@ def test_filters_take_meters_and_marks_of_their_direction_only() -> None:
 
 
 def test_own_traffic_is_told_by_its_prefix() -> None:
-    own = [TREE.clock, TREE.tick, TREE.ack("s"), TREE.state("s"), TREE.order("s"), TREE.mark("s", UP)]
+    own = [TREE.clock, TREE.tick, TREE.ack("s"), TREE.state("s"), TREE.mark("s", UP)]
     assert all(topic.encode().startswith(TREE.own_prefix) for topic in own)
     assert not TREE.meter("a", "c000001", "TWN000000000001", UP).encode().startswith(TREE.own_prefix)
