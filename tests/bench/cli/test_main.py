@@ -1,4 +1,4 @@
-"""The command as a user meets it: help, bad input, exit codes. Real processes, nothing written where nothing should be."""
+"""The command as a user meets it: help, bad input, exit codes; nothing is written where nothing should be."""
 
 from __future__ import annotations
 
