@@ -92,7 +92,7 @@ def subscribe(packet_id: int, *filters: str) -> bytes:
     return b"\x82" + _length(len(body)) + body
 
 
-def publish(topic: str, payload: bytes) -> bytes:
+def publish(topic: str | bytes, payload: bytes) -> bytes:
     """One PUBLISH at QoS 0."""
     body = _text(topic) + payload
     return bytes([_PUBLISH_QOS0]) + _length(len(body)) + body

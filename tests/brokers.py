@@ -7,8 +7,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,21 @@ def broker(kind: str, folder: Path) -> Iterator[BusAddress]:
     command = embedded_command(port) if kind == "embedded" else mosquitto_command(port, folder / "mosquitto.conf")
     with running(command, port):
         yield BusAddress(port=port)
+
+
+@contextlib.contextmanager
+def scripted(serve: Callable[[socket.socket], object]) -> Iterator[BusAddress]:
+    """A broker of a test's own making: ``serve`` has the first connection, once its CONNECT is read."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                serve(connection)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield BusAddress(port=server.getsockname()[1])
+        thread.join(20)
+        assert not thread.is_alive()

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.shard.spec import DefectPlan
+from protocols.slots import SLOTS_PER_DAY
+from twins.shard.spec import DefectKind, DefectPlan
 
-KINDS = {
+KINDS: dict[DefectKind, str] = {
     "register-falls": "once a day the import register steps back by 1 kWh",
     "wrong-tag": "every message leaves with one bit of its tag turned",
     "counter-repeats": "every second message bears the invocation counter of the one before it",
@@ -20,8 +21,7 @@ KINDS = {
     "late": "every reading is sent this many minutes late",
     "resend-differs": "a value that is asked for again is 1 kWh higher than it was",
 }
-_STEP_WH = 1000
-_SLOTS_PER_DAY = 48
+_NO_WH, _STEP_WH = np.uint64(0), np.uint64(1000)
 
 
 class Defects:
@@ -45,12 +45,14 @@ class Defects:
         """Seconds by which each of these sends late."""
         return 0.0 if self._late is None else self._late[rows]
 
-    def register(self, rows: NDArray[np.int64], slot: int, import_wh: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """The import register as these meters report it for a slot."""
+    def register(
+        self, rows: NDArray[np.int64], slot: int | NDArray[np.int64], import_wh: NDArray[np.uint64]
+    ) -> NDArray[np.uint64]:
+        """The import registers as these meters have them for one slot, or for a slot each."""
         if "register-falls" not in self._has:
             return import_wh
-        back = self._of("register-falls", rows) & (slot % _SLOTS_PER_DAY == 0)
-        return import_wh - np.where(back, np.uint64(_STEP_WH), np.uint64(0))
+        back = self._of("register-falls", rows) & (slot % SLOTS_PER_DAY == 0)  # 09:00 to 09:30 JST
+        return import_wh - np.where(back, _STEP_WH, _NO_WH)
 
     def counters(self, rows: NDArray[np.int64], slot: int, counters: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """The invocation counters as these meters use them for a slot."""
@@ -64,10 +66,13 @@ class Defects:
             apdus[self._of("wrong-tag", rows), -1] ^= 1
         return apdus
 
-    def answer(self, row: int, import_wh: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """The import registers as this meter repeats them when asked."""
-        differs = "resend-differs" in self._has and bool(self._has["resend-differs"][row])
-        return import_wh + np.uint64(_STEP_WH) if differs else import_wh
+    def tag(self, row: int, apdu: bytes) -> bytes:
+        """One ciphered message as this meter sends it."""
+        return self.tags(np.array([row]), np.frombuffer(bytearray(apdu), np.uint8)[None]).tobytes()
+
+    def again(self, rows: NDArray[np.int64], import_wh: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The import registers as these meters repeat them when asked."""
+        return import_wh + np.where(self._of("resend-differs", rows), _STEP_WH, _NO_WH)
 
     def _of(self, kind: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         return self._has[kind][rows] if kind in self._has else np.zeros(len(rows), dtype=np.bool_)

@@ -16,8 +16,8 @@ from protocols.errors import MeterBenchError
 from protocols.slots import SLOTS_PER_DAY
 from twins.load.energy import energy
 from twins.load.homes import Draw, Homes, class_of
-from twins.load.model import japanese
-from twins.load.moment import Moments
+from twins.load.model import LoadModel, japanese
+from twins.load.moment import Moment, Moments
 from twins.plan import FleetPlan
 
 BLOCK = 32_768
@@ -43,6 +43,7 @@ class Fleet:
     def __init__(self, plan: FleetPlan, start: int, stop: int, *, block: int = BLOCK) -> None:
         if not 0 <= start <= stop <= plan.meters:
             raise FleetError(f"rows {start} to {stop} asked of a plan with {plan.meters} meters")
+        self.plan = plan
         self.start, self.stop, self.size = start, stop, stop - start
         self.slot = plan.first_slot
         self.counter = np.zeros(self.size, dtype=np.uint32)
@@ -68,6 +69,16 @@ class Fleet:
             for name, column in self._homes._asdict().items():
                 column[rows] = getattr(homes, name)
             self.import_wh[rows], self.export_wh[rows] = draw.registers(homes)
+
+    @property
+    def homes(self) -> Homes:
+        """The fixed columns of the twins; the arrays themselves, not copies."""
+        return self._homes
+
+    @property
+    def model(self) -> LoadModel:
+        """The load model that the twins follow."""
+        return self._model
 
     @property
     def contract_a(self) -> NDArray[np.uint8]:
@@ -129,6 +140,14 @@ class Fleet:
             part = slice(first, first + self._block)
             imported[part], exported[part] = energy(self._model, self._homes.rows(rows[part]), moment)
         return imported, exported
+
+    def moment(self, slots: NDArray[Any]) -> Moment:
+        """What all twins have in common in some slots ``(m,)``; worth keeping when the same slots are asked again."""
+        return self._moments.at(slots)
+
+    def flows(self, rows: NDArray[Any], moment: Moment) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Wh imported and exported by some rows in each slot of a moment, ``(n, m)``; changes nothing."""
+        return energy(self._model, self._homes.rows(rows).rows((slice(None), None)), moment)
 
     def registers_at(self, rows: NDArray[Any], slots: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Import and export register at the end of ``slots[j]`` of row ``rows[j]``, for any slot already metered.

@@ -48,7 +48,7 @@ class CounterJournal:
         last = self._last_entry(path)
         self.epoch = last.epoch + 1
         self.ceiling = last.ceiling
-        self._write()
+        self._write(self.ceiling)
 
     def _last_entry(self, path: Path) -> _Entry:
         self._file.seek(0)
@@ -64,8 +64,8 @@ class CounterJournal:
                 raise JournalError(f"{path}:{number}: not a journal entry ({error}); restore the file") from None
         return last
 
-    def _write(self) -> None:
-        self._file.write(msgspec.json.encode(_Entry(self.epoch, self.ceiling)) + b"\n")
+    def _write(self, ceiling: int) -> None:
+        self._file.write(msgspec.json.encode(_Entry(self.epoch, ceiling)) + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -75,8 +75,9 @@ class CounterJournal:
             return
         if counter >= COUNTER_LIMIT:
             raise JournalError("invocation counters are used up; the keys must be renewed")
-        self.ceiling = min(counter + self._step, COUNTER_LIMIT)
-        self._write()
+        ceiling = min(counter + self._step, COUNTER_LIMIT)
+        self._write(ceiling)
+        self.ceiling = ceiling  # not before it is on the disk
 
     def close(self) -> None:
         """Let go of the journal."""

@@ -11,8 +11,6 @@ import signal
 import sys
 import threading
 
-STOP = threading.Event()
-
 # Python lets a thread that waits for the interpreter wait 5 ms by default. The control link's thread sends the answers
 # that the next tick of virtual time hangs on, while the main thread computes: 5 ms at every tick would be most of a
 # run.
@@ -24,11 +22,12 @@ def hold() -> threading.Event:
 
     SIGINT is ignored: a Ctrl-C at the terminal reaches the whole group, and the parent decides what it means.
     """
+    stop = threading.Event()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: STOP.set())
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
-    return STOP
+    return stop
 
 
 def _end_with_parent() -> None:

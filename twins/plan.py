@@ -85,8 +85,13 @@ def meter_id(index: int) -> str:
     return f"{MAKER.decode()}{index:012d}"
 
 
+def system_title(index: int) -> bytes:
+    """DLMS system title of a twin as it travels: maker code (3 bytes) then the serial number (5 bytes)."""
+    return MAKER + index.to_bytes(5, "big")
+
+
 def system_titles(index: NDArray[Any]) -> NDArray[np.uint64]:
-    """DLMS system titles as big-endian numbers: maker code (3 bytes) then the serial number (5 bytes)."""
+    """System titles of many twins, as the numbers that their bytes are in big-endian order."""
     return (np.uint64(int.from_bytes(MAKER, "big")) << np.uint64(40)) | index.astype(np.uint64)
 
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from tests.twins.plans import plan
-from twins.plan import FleetPlan, concentrator_id, meter_id, system_titles
+from twins.plan import FleetPlan, concentrator_id, meter_id, system_title, system_titles
 
 
 def test_meters_stand_area_by_area_and_concentrator_by_concentrator() -> None:
@@ -20,7 +20,8 @@ def test_meters_stand_area_by_area_and_concentrator_by_concentrator() -> None:
 
 def test_ids_and_system_titles_say_the_same() -> None:
     (title,) = system_titles(np.array([123_456_789]))
-    raw = int(title).to_bytes(8, "big")
+    raw = system_title(123_456_789)
+    assert raw == int(title).to_bytes(8, "big")
     assert meter_id(123_456_789) == "TWN000123456789" == raw[:3].decode() + f"{int.from_bytes(raw[3:], 'big'):012d}"
     assert concentrator_id(42) == "c000042"
 

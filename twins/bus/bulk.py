@@ -38,8 +38,8 @@ class BulkLink:
         self._last_write = 0.0
         self.connections = 0
 
-    def open(self, give_up: Callable[[], bool] = lambda: True) -> bool:
-        """Connect and subscribe; when that fails, try again until ``give_up()``. True when connected."""
+    def open(self, give_up: Callable[[], bool] = lambda: True) -> None:
+        """Connect and subscribe; when that fails, try again until ``give_up()``, then raise BusError."""
         wait = _RETRY_FIRST
         while True:
             try:
@@ -52,14 +52,14 @@ class BulkLink:
                 wait = min(2 * wait, _RETRY_MOST)
             else:
                 self.connections += 1
-                return True
+                return
 
     def _connect(self) -> None:
         address = self._address
+        context = address.tls_context()
         raw = socket.create_connection((address.host, address.port), timeout=_CONNECT_TIMEOUT)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        context = address.tls_context()
         self._socket = context.wrap_socket(raw, server_hostname=address.host) if context else raw
         self._reader, self._inbox = mqtt.Reader(), []
         self._socket.sendall(mqtt.connect(self._client_id, KEEP_ALIVE, address.user, address.password))
@@ -79,11 +79,11 @@ class BulkLink:
             data = self._socket.recv(_CHUNK)
             if not data:
                 raise BusError("the broker closed the connection")
-            for event in self._reader.feed(data):
+            events = list(self._reader.feed(data))  # all of it: on a busy bus, readings follow in the same bytes
+            self._inbox += [event for event in events if isinstance(event, mqtt.PublishRun)]
+            for event in events:
                 if isinstance(event, kind):
                     return event
-                if isinstance(event, mqtt.PublishRun):
-                    self._inbox.append(event)
 
     def close(self) -> None:
         """Leave politely; safe at any time."""
@@ -104,9 +104,11 @@ class BulkLink:
             try:
                 view = view[connection.send(view[:_CHUNK]) :]
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                readable, _, _ = select.select([connection], [connection], [], KEEP_ALIVE)
+                readable, writable, _ = select.select([connection], [connection], [], KEEP_ALIVE)
                 if readable:
                     self._read_once(connection)
+                elif not writable:
+                    raise self._lost(TimeoutError(f"the broker took nothing for {KEEP_ALIVE} s")) from None
             except OSError as error:
                 raise self._lost(error) from error
         self._last_write = time.monotonic()

@@ -1,11 +1,13 @@
 """The control link: paho-mqtt with JSON messages, for everything that is not a reading.
 
 paho's thread receives; messages of a topic go to the handler given for it, in that thread, so handlers only hand over
-(a queue, an event). Subscriptions are renewed at every reconnection.
+(a queue, an event). A handler that finds a message to be none raises ProtocolError: that is logged, and the message
+dropped. Subscriptions are renewed at every reconnection.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -16,7 +18,10 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from protocols.errors import ProtocolError
 from twins.bus.address import BusAddress, BusError
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[str, bytes], None]
 _KEEP_ALIVE = 30
@@ -52,7 +57,8 @@ class ControlLink:
         """Connect, subscribe and start paho's thread. Raises BusError when that takes longer than ``timeout`` s."""
         self._client.connect_async(self._address.host, self._address.port, _KEEP_ALIVE)
         self._client.loop_start()
-        if not (self._connected.wait(timeout) and (not self._handlers or self._subscribed.wait(timeout))):
+        ready = self._connected.wait(timeout) and (not self._handlers or self._subscribed.wait(timeout))
+        if not ready or self._refusal:
             self.close()
             raise BusError(f"no control connection to the bus at {self._address}: {self._refusal or 'no answer'}")
 
@@ -61,10 +67,10 @@ class ControlLink:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, message: Any, retain: bool = False) -> None:
+    def publish(self, topic: str, message: Any) -> None:
         """Send a message as JSON at QoS 0. Nothing is queued for later while the bus is away: senders repeat."""
         if self._connected.is_set():
-            self._client.publish(topic, msgspec.json.encode(message), qos=0, retain=retain)
+            self._client.publish(topic, msgspec.json.encode(message), qos=0)
 
     def _on_connect(
         self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any = None
@@ -72,11 +78,16 @@ class ControlLink:
         if reason.is_failure:
             self._refusal = str(reason)
             return
+        self._refusal = None
         if self._handlers:
             client.subscribe([(topic, 0) for topic in self._handlers])
         self._connected.set()
 
-    def _on_subscribe(self, client: paho.Client, userdata: Any, mid: int, reasons: Any, properties: Any = None) -> None:
+    def _on_subscribe(
+        self, client: paho.Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any = None
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._refusal = f"a subscription to {', '.join(self._handlers)} was refused"
         self._subscribed.set()
 
     def _on_disconnect(
@@ -90,7 +101,10 @@ class ControlLink:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         for topic, handler in self._handlers.items():
             if paho.topic_matches_sub(topic, message.topic):
-                handler(message.topic, bytes(message.payload))
+                try:
+                    handler(message.topic, bytes(message.payload))
+                except ProtocolError as error:
+                    log.warning("%s: %s", message.topic, error)
 
 
 def _send_at_once(client: paho.Client, userdata: Any, connection: paho.SocketLike) -> None:

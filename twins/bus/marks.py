@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from protocols.errors import ProtocolError
+from twins.bus.message import read
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +49,6 @@ class TickDone(msgspec.Struct, frozen=True, kw_only=True):
     finished: bool
 
 
-_marks = msgspec.json.Decoder(Mark)
-
-
 def read_mark(payload: bytes) -> Mark:
     """A mark out of its payload; ProtocolError when it is none."""
-    try:
-        return _marks.decode(payload)
-    except msgspec.DecodeError as error:
-        raise ProtocolError(f"not a mark: {error}") from error
+    return read(payload, Mark)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from protocols.errors import ProtocolError
+from twins.bus.message import read
 
 EVERY = 0.25  # s of real time between two states
 
@@ -36,12 +36,6 @@ class StateTeller:
             self._tell(make())
 
 
-_states = msgspec.json.Decoder(State)
-
-
 def read_state(payload: bytes) -> State:
     """A state out of its payload; ProtocolError when it is none."""
-    try:
-        return _states.decode(payload)
-    except msgspec.DecodeError as error:
-        raise ProtocolError(f"not a state: {error}") from error
+    return read(payload, State)

@@ -2,11 +2,13 @@
 
 Rows are recomputed from the fleet, so a value that is sent again is the value that was sent (design decision 2). A
 request that is not authentic, not fresh or not for this shard's meters gets no answer: a meter does not talk to
-strangers.
+strangers. What a meter has heard is forgotten when its shard is started again; a request replayed after that gets rows
+that the head-end has, under a new counter.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,19 +16,19 @@ import numpy as np
 from protocols import mqtt
 from protocols.dlms.apdu import DataAccessResult
 from protocols.dlms.keys import KeyRing
-from protocols.dlms.profile import ROWS, parse_range_request, range_answer, range_refusal
+from protocols.dlms.profile import REGISTER_SPAN, ROWS, parse_range_request, range_answer, range_refusal
 from protocols.dlms.security import protect_general, unprotect_general
 from protocols.errors import ProtocolError
 from protocols.slots import SLOT_SECONDS, SLOTS_PER_DAY, slot_end
-from protocols.topics import DOWN, METER_ID_BYTES, UP
+from protocols.topics import DOWN, UP
 from twins.defects import Defects
 from twins.fleet import Fleet
-from twins.journal import CounterJournal
-from twins.plan import HEAD_END_TITLE, MAKER, system_titles
+from twins.plan import HEAD_END_TITLE, MAKER, system_title
+from twins.shard.counters import InvocationCounters
 
 RETENTION_SLOTS = 45 * SLOTS_PER_DAY  # M6: 30-minute values are kept 45 days in the current generation
 _MAX_ROWS = SLOTS_PER_DAY  # rows in one answer; longer records are asked for day by day
-_LEAF = f"/{DOWN}".encode()
+_DOWN_TOPIC = re.compile(rf"(?P<meter>.+/{MAKER.decode()}(?P<serial>\d{{12}})/){DOWN}".encode(), re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,28 @@ class Answer:
 class Answers:
     """Answers requests for the meters ``start … stop - 1`` out of the fleet's columns."""
 
-    def __init__(self, fleet: Fleet, keys: KeyRing, defects: Defects, journal: CounterJournal, epoch: int = 0) -> None:
+    def __init__(
+        self, fleet: Fleet, keys: KeyRing, defects: Defects, counters: InvocationCounters, key_epoch: int = 0
+    ) -> None:
         self._fleet = fleet
         self._keys = keys
         self._defects = defects
-        self._journal = journal
-        self._epoch = epoch
+        self._counters = counters
+        self._key_epoch = key_epoch
         self._heard: dict[int, int] = {}  # highest counter of the head-end that each meter has heard
         self.answered = 0
         self.refused = 0
 
     def to(self, topic: bytes, request: bytes) -> Answer | None:
         """The answer to a request, or None when it is not ours to answer."""
-        row = self._row_of(topic)
-        if row is None:
+        addressed = _DOWN_TOPIC.fullmatch(topic)
+        if addressed is None:
             return None
-        title = int(system_titles(np.array([row + self._fleet.start]))[0]).to_bytes(8, "big")
-        keys = self._keys.for_title(title, self._epoch)
+        row = int(addressed["serial"]) - self._fleet.start
+        if not 0 <= row < self._fleet.size or self._defects.silent(np.array([row]))[0]:
+            return None
+        title = system_title(row + self._fleet.start)
+        keys = self._keys.for_title(title, self._key_epoch)
         try:
             _, heard, plain = unprotect_general(request, lambda name: keys if name == HEAD_END_TITLE else None)
             if heard <= self._heard.get(row, -1):
@@ -67,19 +74,9 @@ class Answers:
         except ProtocolError:
             self.refused += 1
             return None
-        self._fleet.counter[row] += 1
-        counter = int(self._fleet.counter[row])
-        self._journal.cover(counter)
-        apdu = protect_general(self._rows(row, invoke_id, first, last), title, counter, *keys)
+        apdu = protect_general(self._rows(row, invoke_id, first, last), title, self._counters.take(row), *keys)
         self.answered += 1
-        return Answer(row, mqtt.publish(topic[: -len(_LEAF)].decode() + f"/{UP}", apdu), heard)
-
-    def _row_of(self, topic: bytes) -> int | None:
-        meter = topic[-len(_LEAF) - METER_ID_BYTES : -len(_LEAF)]
-        if not topic.endswith(_LEAF) or not meter.startswith(MAKER) or not meter[3:].isdigit():
-            return None
-        row = int(meter[3:]) - self._fleet.start
-        return row if 0 <= row < self._fleet.size else None
+        return Answer(row, mqtt.publish(addressed["meter"] + UP.encode(), self._defects.tag(row, apdu)), heard)
 
     def _rows(self, row: int, invoke_id: int, first: int, last: int) -> bytes:
         """Rows stamped ``first`` to ``last``, as far as the meter still, or already, has them."""
@@ -89,10 +86,12 @@ class Answers:
         if high - low + 1 > _MAX_ROWS:
             return range_refusal(invoke_id, DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
         slots = np.arange(low, high + 1, dtype=np.int64)
+        meter = np.full(len(slots), row, dtype=np.int64)
+        imported, exported = self._fleet.registers_at(meter, slots)
+        imported = self._defects.again(meter, self._defects.register(meter, slots, imported))
         rows = np.empty(len(slots), dtype=ROWS)
-        imported, exported = self._fleet.registers_at(np.full(len(slots), row, dtype=np.int64), slots)
         rows["time"] = slot_end(0) + slots * SLOT_SECONDS
         rows["status"] = 0
-        rows["import_wh"] = self._defects.answer(row, imported) % np.uint64(10**8)
-        rows["export_wh"] = exported % np.uint64(10**8)
+        rows["import_wh"] = imported % REGISTER_SPAN
+        rows["export_wh"] = exported % REGISTER_SPAN
         return range_answer(invoke_id, rows)

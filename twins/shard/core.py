@@ -1,7 +1,8 @@
 """What a shard's meters do when time passes and when they are asked: simulated time in, packets out, no I/O.
 
 A reading is metered and counted (invocation counter) when its slot ends, and leaves the field, ciphered, when the field
-says that it arrives. In between only row, arrival and counter are kept: the values are recomputed from the fleet.
+says that it arrives. In between only row, arrival and counter are kept: the values are the fleet's, computed once more
+when the fleet has moved on.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from protocols.slots import slot_end, slot_of
 from twins.defects import Defects
 from twins.field.interface import Field
 from twins.fleet import Fleet
-from twins.journal import CounterJournal
 from twins.shard.answers import Answers
+from twins.shard.counters import InvocationCounters
 from twins.shard.frames import ReadingFrames
 from twins.stages import Stages
 
@@ -39,6 +40,13 @@ class _OnItsWay:
     def due(self) -> float | None:
         return float(self.arrival[self.at]) if self.at < len(self.rows) else None
 
+    def shrink(self) -> None:
+        """Let go of what has left once that is most of it: a few late readings must not hold a whole slot."""
+        if 2 * self.at > len(self.rows):
+            left = slice(self.at, None)
+            self.rows, self.arrival = self.rows[left].copy(), self.arrival[left].copy()
+            self.counters, self.at = self.counters[left].copy(), 0
+
 
 class ShardCore:
     """The meters of one shard on their field."""
@@ -50,7 +58,7 @@ class ShardCore:
         frames: ReadingFrames,
         answers: Answers,
         defects: Defects,
-        journal: CounterJournal,
+        counters: InvocationCounters,
         last_slot: int,
         stages: Stages,
     ) -> None:
@@ -59,18 +67,17 @@ class ShardCore:
         self._frames = frames
         self._answers = answers
         self._defects = defects
-        self._journal = journal
+        self._counters = counters
         self._last_slot = last_slot
         self._stages = stages
         self._on_their_way: list[_OnItsWay] = []
         self._pending_answers: list[tuple[float, int, bytes]] = []
         self._asked = 0
         self.sent = 0
-        self._fleet.counter[:] = journal.ceiling
 
     def resume(self, now: float) -> None:
         """Catch up to ``now`` after a restart without sending: what was missed meanwhile will be asked for."""
-        self._fleet.advance_to(self._slots_ended(now))
+        self._fleet.advance_to(max(self._fleet.slot, self._slots_ended(now)))  # the run may not have begun yet
 
     def due(self) -> float | None:
         """When there will next be something to do, or None when all readings are out."""
@@ -88,6 +95,7 @@ class ShardCore:
                 self._meter()
         for way in self._on_their_way:
             yield from self._arrived(way, now)
+            way.shrink()
         self._on_their_way = [way for way in self._on_their_way if way.due is not None]
         while self._pending_answers and self._pending_answers[0][0] <= now:
             yield heapq.heappop(self._pending_answers)[2]
@@ -100,7 +108,7 @@ class ShardCore:
         self._asked += 1
         row = np.array([answer.row])
         passage = self._field.exchange(row + self._fleet.start, answer.occasion)
-        if passage.arrives[0] and not self._defects.silent(row)[0]:
+        if passage.arrives[0]:
             arrival = now + float(passage.delay[0])
             heapq.heappush(self._pending_answers, (arrival, self._asked, answer.packet))
 
@@ -112,8 +120,7 @@ class ShardCore:
         """Meter one slot and send its readings into the field."""
         slot = self._fleet.slot
         self._fleet.advance()
-        self._journal.cover(int(self._fleet.counter.max(initial=0)) + 1)
-        self._fleet.counter += np.uint32(1)
+        counters = self._counters.take_all()
         rows = np.arange(self._fleet.size, dtype=np.int64)
         passage = self._field.reading(rows + self._fleet.start, slot)
         arrives = passage.arrives & ~self._defects.silent(rows)
@@ -121,7 +128,7 @@ class ShardCore:
         rows, arrival = rows[arrives], arrival[arrives]
         order = np.argsort(arrival, kind="stable")
         rows = rows[order]
-        self._on_their_way.append(_OnItsWay(slot, rows, arrival[order], self._fleet.counter[rows]))
+        self._on_their_way.append(_OnItsWay(slot, rows, arrival[order], counters[rows]))
 
     def _arrived(self, way: _OnItsWay, now: float) -> Iterator[NDArray[np.uint8]]:
         until = int(np.searchsorted(way.arrival, now, side="right"))

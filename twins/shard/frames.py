@@ -40,11 +40,11 @@ def up_topics(root: str, area: str, concentrators: NDArray[np.int64], index: NDA
 class ReadingFrames:
     """Ciphers readings and frames them for the bus."""
 
-    def __init__(self, plan: FleetPlan, root: str, keys: KeyRing, epoch: int = 0) -> None:
+    def __init__(self, plan: FleetPlan, root: str, keys: KeyRing, key_epoch: int = 0) -> None:
         self._plan = plan
         self._root = root
         self._keys = keys
-        self._epoch = epoch
+        self._key_epoch = key_epoch
 
     def apdus(
         self,
@@ -57,7 +57,7 @@ class ReadingFrames:
     ) -> NDArray[np.uint8]:
         """The readings of one slot, each ciphered with its meter's own key: (n, READING_BYTES)."""
         titles = system_titles(index)
-        keys, auth_keys = self._keys.derive(titles, self._epoch)
+        keys, auth_keys = self._keys.derive(titles, self._key_epoch)
         return encode_readings(keys, auth_keys, titles, counters, slot_end(slot), status, import_wh, export_wh)
 
     def packets(self, index: NDArray[np.int64], apdus: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -65,6 +65,7 @@ class ReadingFrames:
         areas = self._plan.area_of(index)
         concentrators = self._plan.concentrator_of(index)
         for area in np.unique(areas):
-            rows = slice(None) if areas[0] == area == areas[-1] and (areas == area).all() else areas == area
+            mask = areas == area
+            rows = slice(None) if mask.all() else mask  # a slice copies nothing
             name = self._plan.areas[area].name
             yield mqtt.publish_batch(up_topics(self._root, name, concentrators[rows], index[rows]), apdus[rows])

@@ -15,8 +15,6 @@ import threading
 import time
 from pathlib import Path
 
-import msgspec
-
 from protocols.dlms.keys import KeyRing
 from protocols.errors import ProtocolError
 from protocols.topics import DOWN, TopicTree
@@ -25,6 +23,7 @@ from twins.bus.address import BusError
 from twins.bus.bulk import BulkLink
 from twins.bus.control import ControlLink
 from twins.bus.marks import Tick, read_mark
+from twins.bus.message import read
 from twins.bus.state import State, StateTeller
 from twins.clock import VirtualClock, make_clock
 from twins.defects import Defects
@@ -33,6 +32,7 @@ from twins.fleet import Fleet
 from twins.journal import CounterJournal
 from twins.shard.answers import Answers
 from twins.shard.core import ShardCore
+from twins.shard.counters import InvocationCounters
 from twins.shard.frames import ReadingFrames
 from twins.shard.spec import ShardSpec, read_spec
 from twins.shard.stream import Stream
@@ -100,23 +100,25 @@ class ShardProcess:
         if tick.number <= self._tick:  # asked again: the answer was lost
             self._stream.mark("close", self._tick, self._clock.now(), self._core.due())
             return
-        self._await_down_mark(tick.number - 1)
-        first = self._tick == 0
+        if self._tick:  # what was asked before this process began went to nobody
+            self._await_down_mark(tick.number - 1)
         assert isinstance(self._clock, VirtualClock)
         self._clock.move_to(tick.time)
-        if first and self._journal.epoch > 1:
-            self._core.resume(tick.time)
+        self._begin(tick.time)
         self._stream.reset()
         self._stream.mark("open", tick.number, tick.time)
         self._send_due(tick.number)
         self._tick = tick.number
         self._stream.mark("close", tick.number, tick.time, self._core.due())
 
+    def _begin(self, now: float) -> None:
+        """Before the first work of a shard that was started again: leave what it missed to the head-end."""
+        if self._tick == 0 and self._journal.epoch > 1:
+            self._core.resume(now)
+
     def _follow_clock(self) -> None:
-        if self._tick == 0:
-            self._tick = 1
-            if self._journal.epoch > 1:
-                self._core.resume(self._clock.now())
+        self._begin(self._clock.now())
+        self._tick = 1
         due = self._core.due()
         wait = _NAP if due is None else min(_NAP, self._clock.real_until(due))
         self._take_requests(wait)
@@ -140,9 +142,10 @@ class ShardProcess:
             self._take_requests(0.05)
 
     def _take_requests(self, timeout: float) -> None:
-        now = self._clock.now()
         marks = self._tree.mark("head-end", DOWN).encode()
-        for run in self._link.receive(timeout):
+        runs = self._link.receive(timeout)
+        now = self._clock.now()
+        for run in runs:
             for topic, payload in zip(run.topics, run.payloads, strict=True):
                 if topic.tobytes() == marks:
                     self._note_mark(payload.tobytes())
@@ -156,10 +159,7 @@ class ShardProcess:
             log.warning("%s", error)
 
     def _on_tick(self, topic: str, payload: bytes) -> None:
-        try:
-            self._ticks.put(msgspec.json.decode(payload, type=Tick))
-        except msgspec.DecodeError as error:
-            log.warning("not a tick: %s", error)
+        self._ticks.put(read(payload, Tick))
 
     def _tell(self, force: bool = False) -> None:
         self._states.maybe(self._clock.monotonic(), self._state, force)
@@ -168,6 +168,7 @@ class ShardProcess:
         figures = {
             "sent": self._core.sent,
             "answered": self._answers.answered,
+            "refused": self._answers.refused,
             "overruns": self._stream.overruns + self._late,
             "connections": self._link.connections,
             "cpu_seconds": time.process_time(),
@@ -186,10 +187,11 @@ def _build(spec: ShardSpec, journal: CounterJournal, stages: Stages) -> tuple[Sh
     fleet = Fleet(spec.plan, spec.start, spec.stop)
     keys = KeyRing(spec.master_key)
     defects = Defects(spec.defects, spec.start, spec.stop)
-    answers = Answers(fleet, keys, defects, journal)
+    counters = InvocationCounters(fleet.counter, journal)
+    answers = Answers(fleet, keys, defects, counters)
     field = StatisticalField(spec.plan, spec.field)
     frames = ReadingFrames(spec.plan, spec.bus.root, keys)
-    return ShardCore(fleet, field, frames, answers, defects, journal, spec.last_slot, stages), answers
+    return ShardCore(fleet, field, frames, answers, defects, counters, spec.last_slot, stages), answers
 
 
 def main() -> None:

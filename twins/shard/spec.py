@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -12,6 +12,8 @@ from twins.clock import ClockSpec
 from twins.plan import FleetPlan
 
 _Spec = TypeVar("_Spec")
+DefectKind: TypeAlias = Literal["register-falls", "wrong-tag", "counter-repeats", "silent", "late", "resend-differs"]
+"""What can be planted; told in words in :data:`twins.defects.KINDS`."""
 
 
 class AreaField(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +26,7 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True):
 class DefectPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One planted defect: its kind, the meter indices that have it, and its parameter if it has one."""
 
-    kind: str
+    kind: DefectKind
     meters: tuple[int, ...]
     minutes: float = 0.0
 

@@ -1,8 +1,9 @@
 """The shard's way onto the bus: packets, in-band marks and the window.
 
 At most ``window`` readings are on the bus unacknowledged. The head-end acknowledges marks; while it is slow, the shard
-waits, and nothing overflows in the broker. When no acknowledgement comes at all (head-end or broker gone) the shard
-stops waiting after a while and counts that as an overrun: what was lost will be asked for.
+waits, and nothing overflows in the broker. While no acknowledgement comes it repeats its mark, because the last one may
+be lost with a head-end or broker that was started again. When still none comes the shard stops waiting after a while
+and counts that as an overrun: what was lost will be asked for.
 """
 
 from __future__ import annotations
@@ -19,19 +20,24 @@ from protocols import mqtt
 from protocols.topics import UP, TopicTree
 from twins.bus.bulk import BulkLink
 from twins.bus.marks import Ack, Mark
+from twins.bus.message import read
 
-_PATIENCE = 5.0  # real s without any acknowledgement before the shard stops waiting
+PATIENCE = 5.0  # real s without any acknowledgement before the shard stops waiting
+_WAITS = 5  # pieces of that time, a repeated mark between them
 
 
 class Stream:
-    """Sends readings with marks between them, and keeps to the window."""
+    """Sends readings with marks between them, and keeps to the window; ``patience`` in real seconds."""
 
-    def __init__(self, link: BulkLink, tree: TopicTree, name: str, epoch: int, window: int) -> None:
+    def __init__(
+        self, link: BulkLink, tree: TopicTree, name: str, epoch: int, window: int, patience: float = PATIENCE
+    ) -> None:
         self._link = link
         self._topic = tree.mark(name, UP)
         self._name = name
         self._epoch = epoch
         self._window = window
+        self._patience = patience
         self._mark_every = max(1, window // 4)
         self._sequence = 0
         self._since_mark = 0
@@ -42,11 +48,8 @@ class Stream:
         self.overruns = 0
 
     def on_ack(self, topic: str, payload: bytes) -> None:
-        """Take an acknowledgement; called from the control link's thread."""
-        try:
-            ack = msgspec.json.decode(payload, type=Ack)
-        except msgspec.DecodeError:
-            return
+        """Take an acknowledgement, or raise ProtocolError; called from the control link's thread."""
+        ack = read(payload, Ack)
         if ack.epoch == self._epoch:
             with self._news:
                 self._acknowledged = max(self._acknowledged, ack.sequence)
@@ -58,7 +61,7 @@ class Stream:
         for start in range(0, count, self._mark_every):
             part = packets if isinstance(packets, bytes) else packets[start : start + self._mark_every]
             size = 1 if isinstance(part, bytes) else len(part)
-            self._wait_for_room(size)
+            self._wait_for_room(size, tick, now)
             self._link.send(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
             self._in_flight += size
             self._since_mark += size
@@ -87,12 +90,16 @@ class Stream:
         self._unacknowledged.clear()
         self._in_flight = self._since_mark = 0
 
-    def _wait_for_room(self, size: int) -> None:
+    def _wait_for_room(self, size: int, tick: int, now: float) -> None:
         self._settle()
+        waited = 0
         while self._in_flight and self._in_flight + size > self._window:
-            if not self._news_within(_PATIENCE):
+            waited = 0 if self._news_within(self._patience / _WAITS) else waited + 1
+            if waited == _WAITS:
                 self.overruns += 1
                 self.reset()
+            elif waited:
+                self.mark("fill", tick, now)
             self._settle()
 
     def _news_within(self, timeout: float) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from protocols import mqtt
 from protocols.topics import UP, TopicTree
-from tests.brokers import broker, embedded_command, free_port, running
+from tests.brokers import broker, embedded_command, free_port, running, scripted
+from twins.bus import bulk
 from twins.bus.address import BusAddress, BusError
 from twins.bus.bulk import BulkLink
 
@@ -73,8 +77,8 @@ def test_paho_reads_what_we_send_and_we_read_what_paho_sends(bus: BusAddress) ->
         peer.publish(TREE.meter("a", "c000001", "TWN000000000009", UP), (7).to_bytes(4, "big"))
         assert collect(link, 1) == [7]
     finally:
-        peer.loop_stop()
         peer.disconnect()
+        peer.loop_stop()
         link.close()
 
 
@@ -91,7 +95,7 @@ def test_a_killed_broker_is_noticed_and_the_link_comes_back_with_its_subscriptio
     with pytest.raises(BusError, match="no connection"):
         link.open()
     with running(embedded_command(port), port):
-        assert link.open(lambda: False)
+        link.open(lambda: False)
         link.send(batch(5))
         assert collect(link, 5) == [0, 1, 2, 3, 4]
         assert link.connections == 2
@@ -101,3 +105,97 @@ def test_a_killed_broker_is_noticed_and_the_link_comes_back_with_its_subscriptio
 def test_no_broker_at_all_is_one_clear_error() -> None:
     with pytest.raises(BusError, match=r"no connection to the bus at mqtt://127\.0\.0\.1:"):
         BulkLink(BusAddress(port=free_port()), "link").open()
+
+
+CONNACK, REFUSED, SUBACK = b"\x20\x02\x00\x00", b"\x20\x02\x00\x05", b"\x90\x03\x00\x01"
+
+
+def let_in(connection: socket.socket) -> None:
+    connection.sendall(CONNACK)
+    connection.recv(4096)
+    connection.sendall(SUBACK + b"\x00")
+
+
+@contextlib.contextmanager
+def link_to(serve: Callable[[socket.socket], object]) -> Iterator[BulkLink]:
+    """A bulk link to a broker that does as ``serve`` says."""
+    with scripted(serve) as address:
+        link = BulkLink(address, "link", TREE.up_filter)
+        try:
+            yield link
+        finally:
+            link.close()
+
+
+def test_readings_in_the_same_bytes_as_the_subscriptions_answer_are_not_lost() -> None:
+    packets = batch(5)
+    cut = len(packets) * 3 // 5 - 7  # within the third
+
+    def busy(connection: socket.socket) -> None:
+        connection.sendall(CONNACK)
+        connection.recv(4096)
+        connection.sendall(SUBACK + b"\x00" + packets[:cut])
+        connection.recv(4096)  # something the link says once it has gone on
+        connection.sendall(packets[cut:])
+        connection.recv(4096)
+
+    with link_to(busy) as link:
+        link.open()
+        first = collect(link, 2)
+        link.send(mqtt.PINGREQ)
+        assert first + collect(link, 3) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([REFUSED], "refused the connection"),
+        ([CONNACK, SUBACK + b"\x80"], "refused a subscription"),
+        ([CONNACK], "closed the connection"),
+        ([b"\x10\x00"], "unexpected packet"),
+    ],
+)
+def test_a_broker_that_does_not_let_us_in_is_an_error_that_says_so(answers: list[bytes], message: str) -> None:
+    def refuse(connection: socket.socket) -> None:
+        for answer in answers:
+            connection.sendall(answer)
+            connection.recv(4096)
+
+    with link_to(refuse) as link:
+        with pytest.raises(BusError, match=message):
+            link.open()
+        with pytest.raises(BusError, match="not connected"):
+            link.send(mqtt.PINGREQ)
+
+
+def test_a_broker_that_takes_nothing_any_more_is_a_lost_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def stuck(connection: socket.socket) -> None:
+        let_in(connection)
+        released.wait(PATIENCE)
+
+    with link_to(stuck) as link:
+        link.open()
+        monkeypatch.setattr(bulk, "KEEP_ALIVE", 0.05)
+        try:
+            with pytest.raises(BusError, match="took nothing"):
+                link.send(bytes(64 << 20))
+        finally:
+            released.set()
+
+
+def test_a_link_that_has_long_sent_nothing_says_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: queue.Queue[bytes] = queue.Queue()
+
+    def listen(connection: socket.socket) -> None:
+        let_in(connection)
+        while data := connection.recv(4096):
+            heard.put(data)
+
+    with link_to(listen) as link:
+        link.open()
+        monkeypatch.setattr(bulk, "KEEP_ALIVE", 0)
+        assert link.receive(0) == []
+    said = b"".join(heard.queue)
+    assert mqtt.PINGREQ in said and said.endswith(mqtt.DISCONNECT)
