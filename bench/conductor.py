@@ -12,15 +12,13 @@ import queue
 import threading
 from collections.abc import Callable
 
-import msgspec
-
 from bench.engine.local import LocalEngine
 from bench.errors import BenchFault, InputError
 from bench.head_end.process import NAME as HEAD_END
-from protocols.errors import ProtocolError
 from protocols.topics import TopicTree
 from twins.bus.control import ControlLink
 from twins.bus.marks import Tick, TickDone
+from twins.bus.message import read
 from twins.bus.state import State, read_state
 from twins.clock import ScaledClock, VirtualClock
 
@@ -125,16 +123,10 @@ class Conductor:
         return state is not None and state.figures.get("finished") == 1.0
 
     def _on_tick_done(self, topic: str, payload: bytes) -> None:
-        try:
-            self._done.put(msgspec.json.decode(payload, type=TickDone))
-        except msgspec.DecodeError:
-            return  # a stranger on the bus; ticks are given again, so nothing hangs on it
+        self._done.put(read(payload, TickDone))
 
     def _note_state(self, topic: str, payload: bytes) -> None:
-        try:
-            state = read_state(payload)
-        except ProtocolError:
-            return
+        state = read_state(payload)
         if state.run != self._run_id:
             self._foreign = state.run
             return

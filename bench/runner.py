@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import signal
 import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +43,15 @@ _STAGES = ("meter", "cipher", "frame", "send", "receive", "verify", "store")
 _BROKER_PATIENCE = {"ours": 15.0, "external": 3.0}  # real s that a broker has to accept connections
 
 
+@dataclass(frozen=True)
+class Effort:
+    """What the processes of a run have told: overruns, real seconds of collecting, processor seconds by stage."""
+
+    overruns: float | None = None
+    seconds: float = 0.0
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+
+
 @dataclass
 class Run:
     """One run on its way: the record grows with it, and is on disk at every step that matters."""
@@ -55,6 +62,7 @@ class Run:
     clock: ScaledClock | VirtualClock
     progress: Progress
     abort: threading.Event
+    effort: Effort = field(default_factory=Effort)
 
     def note(self, what: str) -> None:
         """Put an event into record, log and display."""
@@ -66,15 +74,6 @@ class Run:
             log.write(f"{event.time} [{event.sim_time}] {what}\n")
         self.folder.save(self.record)
         self.progress.say(what)
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What the processes of a run have told: overruns, real seconds of collecting, processor seconds by stage."""
-
-    overruns: float = 0.0
-    seconds: float = 0.0
-    cpu_seconds: dict[str, float] = field(default_factory=dict)
 
 
 def run_campaign(
@@ -100,10 +99,9 @@ def run_campaign(
     run = Run(folder, record, plan, clock, show(clock), abort)
     began = clock.monotonic()
     verdict = Verdict.PASS
-    effort = Effort()
     try:
         _write_meters(folder, plan.fleet)
-        effort = _execute(run, broker)
+        _execute(run, broker)
     except Aborted:
         verdict = Verdict.ABORTED
         run.note("aborted by the user")
@@ -121,7 +119,7 @@ def run_campaign(
             traceback.print_exc(file=log)
     finally:
         run.progress.close()
-        _judge(run, verdict, effort, clock.monotonic() - began)
+        _judge(run, verdict, clock.monotonic() - began)
     return folder, record
 
 
@@ -167,8 +165,8 @@ def _write_meters(folder: RunFolder, fleet: FleetPlan) -> None:
     )
 
 
-def _execute(run: Run, broker: Broker) -> Effort:
-    """Start everything, let time pass, end everything."""
+def _execute(run: Run, broker: Broker) -> None:
+    """Start everything, let time pass, end everything; the effort is noted however it ends."""
     work = run.folder.path / "processes"
     work.mkdir()
     engine = LocalEngine(work, run.clock, run.note)
@@ -177,6 +175,7 @@ def _execute(run: Run, broker: Broker) -> Effort:
     conductor = Conductor(
         run.record.run_id, run.clock, control, tree, engine, run.abort, lambda states: _show(run, engine, states)
     )
+    began, broker_cpu = run.clock.monotonic(), 0.0
     try:
         if broker.command:
             engine.start("broker", broker.command(work))
@@ -187,16 +186,15 @@ def _execute(run: Run, broker: Broker) -> Effort:
         conductor.wait_ready(names)
         began = run.clock.monotonic()
         conductor.conduct(run.plan.tick, run.plan.until)
+    finally:
         seconds = run.clock.monotonic() - began
         broker_cpu = engine.cpu_seconds("broker") - broker_cpu
-    finally:
-        with _signals_wait():
-            engine.stop()
-            control.close()
-            for spec in work.glob("*.spec.json"):
-                spec.unlink()  # a run folder is mailed around; keys do not belong in it
-    cpu = {stage: round(conductor.figure(f"cpu_{stage}"), 3) for stage in _STAGES}
-    return Effort(conductor.figure("overruns"), seconds, cpu | {"broker": round(broker_cpu, 3)})
+        engine.stop()
+        control.close()
+        for spec in work.glob("*.spec.json"):
+            spec.unlink()  # a run folder is mailed around; keys do not belong in it
+        cpu = {stage: round(conductor.figure(f"cpu_{stage}"), 3) for stage in _STAGES}
+        run.effort = Effort(conductor.figure("overruns"), seconds, cpu | {"broker": round(broker_cpu, 3)})
 
 
 def _await_broker(broker: Broker, engine: LocalEngine, run: Run) -> None:
@@ -286,23 +284,9 @@ def _show(run: Run, engine: LocalEngine, states: dict[str, State]) -> None:
     )
 
 
-@contextlib.contextmanager
-def _signals_wait() -> Iterator[None]:
-    """The way out is not interrupted: a second Ctrl-C must not leave processes behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _judge(run: Run, verdict: Verdict, effort: Effort, seconds: float) -> None:
+def _judge(run: Run, verdict: Verdict, seconds: float) -> None:
     """Measure what is stored, judge it, and finish the record."""
-    record, plan = run.record, run.plan
+    record, plan, effort = run.record, run.plan, run.effort
     with run.folder.columns() as columns:
         values = collection.measure(columns, plan.due, effort.overruns)
         record.unrecovered = collection.unrecovered(columns, plan.fleet.first_slot, plan.slots)

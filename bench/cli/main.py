@@ -33,6 +33,8 @@ def run() -> None:
     except MeterBenchError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)  # as a shell reports a process that SIGPIPE ended
 

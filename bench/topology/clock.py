@@ -50,8 +50,8 @@ class Clock(Table):
     )
     tick: Annotated[WholeNumber, Field(ge=1, le=SLOT_SECONDS)] = Field(
         default=10,
-        description="Step of simulated time in seconds, a divisor of 1800; only in virtual mode. Delays are exact "
-        "whatever the step; requests and answers move by steps.",
+        description="Step of simulated time in seconds, a divisor of 1800; only in virtual mode. All that "
+        "arrives is stamped with a step, so delays are rounded up to the next one.",
     )
 
     @property
