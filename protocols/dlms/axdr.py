@@ -40,6 +40,9 @@ class DataType(IntEnum):
     INT64 = 20
     UINT64 = 21
     ENUM = 22
+    DATE_TIME = 25
+    DATE = 26
+    TIME = 27
 
 
 _INTEGERS: dict[DataType, tuple[int, bool]] = {  # bytes, signed
@@ -54,6 +57,8 @@ _INTEGERS: dict[DataType, tuple[int, bool]] = {  # bytes, signed
     DataType.ENUM: (1, False),
 }
 
+_FIXED: dict[DataType, int] = {DataType.DATE_TIME: 12, DataType.DATE: 5, DataType.TIME: 4}  # bytes
+
 Value: TypeAlias = "bool | int | bytes | str | tuple[Data, ...] | None"
 
 
@@ -62,7 +67,8 @@ class Data:
     """One typed value.
 
     ``value`` is None for null, a tuple of :class:`Data` for array and structure, bytes for octet-string, str for
-    visible-string (ASCII) and bit-string (``"0"`` and ``"1"``, first bit first), else bool or int.
+    visible-string (ASCII) and bit-string (``"0"`` and ``"1"``, first bit first), 12, 5 or 4 bytes for date-time, date
+    and time (:mod:`protocols.dlms.clock`), else bool or int.
     """
 
     type: DataType
@@ -110,6 +116,8 @@ def _encode_content(data: Data) -> bytes:
             return encode_length(len(items)) + b"".join(map(encode, items))
         case DataType.OCTET_STRING, bytes(value):
             return encode_length(len(value)) + value
+        case type_, bytes(value) if len(value) == _FIXED.get(type_):
+            return value
         case DataType.VISIBLE_STRING, str(value) if value.isascii():
             return encode_length(len(value)) + value.encode("ascii")
         case DataType.BIT_STRING, str(bits) if not bits.strip("01"):
@@ -204,6 +212,8 @@ class Reader:
             return None
         if type_ is DataType.BOOLEAN:
             return self.integer(1) != 0
+        if type_ in _FIXED:
+            return self.take(_FIXED[type_])
         length = self.length()
         if type_ is DataType.BIT_STRING:
             size = (length + 7) // 8

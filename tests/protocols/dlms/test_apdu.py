@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.dlms.apdu import (
-    Apdu,
     Attribute,
     DataAccessResult,
     DataNotification,
@@ -12,10 +11,10 @@ from protocols.dlms.apdu import (
     GetResponseNormal,
     ServiceError,
     StateError,
-    parse,
 )
 from protocols.dlms.axdr import Data, DataType, array, octets, structure
 from protocols.dlms.errors import EncodeError
+from protocols.dlms.services import Apdu, parse
 from protocols.errors import ProtocolError
 from tests.protocols.dlms.vectors import GET_CLOCK, NOTIFICATION, RANGE_READ
 
@@ -59,14 +58,14 @@ def test_a_notification_may_carry_its_time() -> None:
     ("wire", "complaint"),
     [
         ("", "unsupported APDU"),
-        ("C2", "unsupported APDU c2"),
-        ("C002C1", "get-request-normal"),
+        ("CA", "unsupported APDU ca"),
+        ("C004C1", "unsupported APDU c004"),
         ("C0010000080000010000FF0202", "selective access: choice 2"),
         ("C0010000080000010000FF02", "expected"),
         ("C0010000080000010000FF020000", "too many"),
         ("C401C1020000", "choice 2"),
         ("C401C10105", "unknown DataAccessResult 5"),
-        ("C402C1", "get-response-normal"),
+        ("C404C1", "unsupported APDU c404"),
         ("0F000000010207EA00", "date-time of 2 bytes"),
         ("D80106", "expected"),
         ("D8010500000001", "too many"),
