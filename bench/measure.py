@@ -1,7 +1,8 @@
 """Measurements and verdicts: what a campaign finds out, and what it means.
 
-A measurement is a named value with unit, limits, requirement ids and a source for its limits. Limits are data
-(``bench/limits/*.toml``), never code. A measurement that was declared and not set fails: silence is not a pass.
+A measurement is a named value with unit, limits, requirement ids and a source for its limits. Limits, and the
+parameters that a campaign measures by, are data (``bench/limits/*.toml``), never code. A measurement that was declared
+and not set fails: silence is not a pass.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -43,9 +44,26 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     source: str
     low: float | None = None
     high: float | None = None
-    breach: str = "fail"
+    breach: Literal["fail", "inconclusive"] = "fail"
     requirements: tuple[str, ...] = ()
     verified: bool = True
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A number that measurements are taken by, and who says so."""
+
+    value: float
+    unit: str
+    doc: str
+    source: str
+    verified: bool = True
+
+
+class _Shipped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of limits."""
+
+    parameters: dict[str, Parameter] = {}
+    measurements: dict[str, Limit]
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +85,17 @@ def load_limits(campaign: str) -> dict[str, Limit]:
 
     Raises ``msgspec.ValidationError`` when the shipped file does not fit; a test holds it to that.
     """
+    return _shipped(campaign).measurements
+
+
+def load_parameters(campaign: str) -> dict[str, Parameter]:
+    """Parameters that ship for a campaign, by name. Raises as :func:`load_limits`."""
+    return _shipped(campaign).parameters
+
+
+def _shipped(campaign: str) -> _Shipped:
     text = resources.files("bench").joinpath("limits", f"{campaign}.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, Limit])
+    return msgspec.convert(tomllib.loads(text), _Shipped)
 
 
 def judge(limits: Mapping[str, Limit], values: Mapping[str, float | None]) -> list[Measurement]:

@@ -17,12 +17,14 @@ from twins.bus.address import BusAddress
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 # QoS 0 messages to a busy subscriber wait in mosquitto's queue and are dropped beyond max_queued_messages (1,000 by
-# default); 0 lifts that, and the shards' window keeps the queue short.
+# default); 0 lifts that, and the shards' window keeps the queue short. "user root" is heard by a mosquitto that root
+# starts, and means that it stays what it is: to change its user would undo bench.broker.tied.
 _MOSQUITTO_CONF = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
 set_tcp_nodelay true
+user root
 persistence false
 log_dest stderr
 log_type error
@@ -68,7 +70,7 @@ def _mosquitto(bus: MosquittoBus) -> Broker:
     def command(work: Path) -> tuple[str, ...]:
         config = work / "mosquitto.conf"
         config.write_text(_MOSQUITTO_CONF.format(port=port), encoding="utf-8")
-        return (executable, "-c", str(config))
+        return (sys.executable, "-m", "bench.broker.tied", executable, "-c", str(config))
 
     return Broker(BusAddress(port=port, root=bus.root), command)
 

@@ -1,23 +1,30 @@
 """Campaign ``collection``: periodic 30-minute values, re-collected until nothing is missing (A3, A4, A5).
 
 The values of its measurements come from the stored columns alone; only ``pacing_overruns`` is told by the processes.
-Limits: ``bench/limits/collection.toml``.
+Limits and parameters: ``bench/limits/collection.toml``.
 """
 
 from __future__ import annotations
 
+from bench.measure import load_parameters
 from bench.record.columns import Columns
 from bench.record.model import Unrecovered
 from protocols.dlms.profile import REGISTER_SPAN
 from protocols.slots import SLOT_SECONDS
 
-ON_TIME_SECONDS = 3600  # A5, LV (S2)
+ON_TIME_SECONDS = load_parameters("collection")["on_time"].value
 _NAMED = 1000  # meters that a record names at most; the columns know them all
 
-# Columns of one row: stored, on time, came by itself, p50, p99, max delay, stored twice, registers that fall.
+# One row: values stored, of them on time and come by themselves; p50, p99 and longest delay; how often a value was
+# stored more than once (its first arrival counts); registers that fall.
 _STATISTICS = f"""
-WITH delays AS (
-    SELECT meter, slot, via, import_wh, export_wh, arrival - (slot::BIGINT + 1) * {SLOT_SECONDS} AS delay FROM readings
+WITH firsts AS (
+    SELECT
+        slot,
+        min(arrival) - (slot::BIGINT + 1) * {SLOT_SECONDS} AS delay,
+        arg_min(via, arrival) AS via,
+        count(*) - 1 AS again
+    FROM readings GROUP BY meter, slot
 ), steps AS (
     SELECT
         (import_wh::BIGINT - lag(import_wh) OVER before + {REGISTER_SPAN}) % {REGISTER_SPAN} AS imported,
@@ -31,11 +38,11 @@ SELECT
     quantile_cont(delay, 0.5),
     quantile_cont(delay, 0.99),
     max(delay),
-    count(*) - (SELECT count(*) FROM (SELECT DISTINCT meter, slot FROM readings)),
+    coalesce(sum(again), 0)::BIGINT,
     -- A step of half the register's span or more is no consumption: the register went back.
     -- It may also wrap, so no sign tells.
     (SELECT count(*) FROM steps WHERE imported >= {REGISTER_SPAN // 2} OR exported >= {REGISTER_SPAN // 2})
-FROM delays
+FROM firsts
 """
 
 _CONFLICTS = """
@@ -45,7 +52,7 @@ WHERE (repeats.import_wh, repeats.export_wh) <> (readings.import_wh, readings.ex
 
 _UNRECOVERED = """
 WITH due AS (SELECT range AS slot FROM range(?, ?)), counts AS (
-    SELECT meter, count(*) AS stored FROM readings GROUP BY meter
+    SELECT meter, count(DISTINCT slot) AS stored FROM readings GROUP BY meter
 ), short AS (
     SELECT m.index, m.meter, m.area, m.concentrator FROM meters m LEFT JOIN counts c ON c.meter = m.index
     WHERE coalesce(c.stored, 0) < ? ORDER BY m.index LIMIT ?
@@ -56,7 +63,7 @@ GROUP BY ALL ORDER BY s.meter
 """
 
 
-def measure(columns: Columns, due: int, pacing_overruns: float) -> dict[str, float | None]:
+def measure(columns: Columns, due: int, pacing_overruns: float | None) -> dict[str, float | None]:
     """Values of the campaign's measurements. ``due``: how many (meter, slot) values there should be.
 
     Without any stored value the delays stay unset, and an unset measurement fails.
@@ -66,7 +73,7 @@ def measure(columns: Columns, due: int, pacing_overruns: float) -> dict[str, flo
     ((rejected,),) = columns.query("SELECT count(*) FROM rejections")
     return {
         "on_time_share": on_time / due,
-        "final_share": (stored - twice) / due,
+        "final_share": stored / due,
         "delay_p50": p50,
         "delay_p99": p99,
         "delay_max": longest,

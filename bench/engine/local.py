@@ -7,6 +7,7 @@ so that they end with it even when it is killed.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from bench.errors import BenchFault
 from twins.clock import Clock
 
 MAX_RESTARTS = 5  # a process that ends more often in one run has a fault that restarting does not mend
-_GRACE = 15.0  # s that a process has to end in order before it is killed
+GRACE = 15.0  # real s that a process has to end in order before it is killed: a full part of columns takes 1 s
+_LAST_BYTES = 4096  # of a log, to find its last line in
 
 
 class Child:
@@ -34,7 +36,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Process id while it runs."""
+        """Process id, from the start on; the last one's when it has ended."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
@@ -67,17 +69,24 @@ class Child:
 
     def last_words(self) -> str:
         """The last line of its log."""
-        lines = self._log.read_text("utf-8", "replace").strip().splitlines() if self._log.exists() else []
+        with self._log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST_BYTES))
+            lines = log.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
 
 class LocalEngine:
-    """Starts, watches, restarts and ends the processes of one run on this machine."""
+    """Starts, watches, restarts and ends the processes of one run on this machine.
 
-    def __init__(self, work: Path, clock: Clock, on_event: Callable[[str], None]) -> None:
+    Logs and the list of processes go to ``work``; ``on_event`` is told of every restart. At the end each process has
+    ``grace`` real seconds to end in order.
+    """
+
+    def __init__(self, work: Path, clock: Clock, on_event: Callable[[str], None], grace: float = GRACE) -> None:
         self._work = work
         self._clock = clock
         self._on_event = on_event
+        self._grace = grace
         self._children: list[Child] = []
 
     def start(self, name: str, command: tuple[str, ...]) -> None:
@@ -99,14 +108,14 @@ class LocalEngine:
             child.wait(0)
             child.restarts += 1
             child.start()
-            self._on_event(f"{child.name} {how}; started again")
             self._list()
+            self._on_event(f"{child.name} {how}; started again")
 
     def stop(self) -> None:
         """End all processes, last started first, so that readers outlive writers and the broker goes last."""
         for child in reversed(self._children):
             child.terminate()
-            child.wait(_GRACE)
+            child.wait(self._grace)
         self._children.clear()
         self._list()
 

@@ -19,7 +19,7 @@ from bench.head_end.store import Store
 from protocols import mqtt
 from protocols.errors import ProtocolError
 from protocols.mqtt import PublishRun
-from protocols.topics import DOWN, TopicTree
+from protocols.topics import DOWN, UP, TopicTree
 from twins import lifeline
 from twins.bus.address import BusError
 from twins.bus.bulk import BulkLink
@@ -45,12 +45,17 @@ class HeadEndProcess:
         self._stop = stop
         self._tree = TopicTree(spec.bus.root)
         self._own = np.frombuffer(self._tree.own_prefix, np.uint8)
+        self._mark_topics = {self._tree.mark(shard, UP).encode(): shard for shard in spec.shards}
         self._clock = make_clock(spec.clock)
+        # A virtual clock that has just been made does not know how far the run has come; the first mark tells.
+        self._knows_time = not isinstance(self._clock, VirtualClock)
         self._journal = CounterJournal(Path(spec.journal))
         self._stages = Stages()
         self._head_end = HeadEnd(spec, self._clock, Store(Path(spec.folder)), self._journal, self._stages)
+        self._gathered: list[PublishRun] = []  # meters' messages since the last mark
+        self._epochs = dict.fromkeys(spec.shards, 0)  # highest heard; who comes with a lower one is a ghost
         self._closed: dict[str, Mark] = {}
-        self._tick = 0
+        self._strays = 0
         client = f"{spec.run}-{NAME}"
         self._link = BulkLink(spec.bus, f"{client}-bulk", self._tree.up_filter)
         self._control = ControlLink(spec.bus, client)
@@ -58,17 +63,21 @@ class HeadEndProcess:
 
     def run(self) -> None:
         """Work until told to stop; then put everything on disk."""
-        self._link.open(self._stop.is_set)
-        self._control.open()
-        if self._journal.epoch > 1:
-            log.warning("started again as epoch %d with %d values", self._journal.epoch, self._head_end.book.stored)
         try:
+            self._link.open(self._stop.is_set)
+            self._control.open()
+            if self._journal.epoch > 1:
+                log.warning("started again as epoch %d with %d values", self._journal.epoch, self._head_end.book.stored)
             while not self._stop.is_set():
                 try:
                     self._work()
                 except BusError as error:
                     log.warning("%s; connecting again", error)
                     self._link.open(self._stop.is_set)
+        except BusError as error:
+            if not self._stop.is_set():
+                raise
+            log.warning("told to stop while there was no bus: %s", error)
         finally:
             self._head_end.tidy(final=True)
             self._tell(force=True)
@@ -87,22 +96,21 @@ class HeadEndProcess:
 
     def _take(self, runs: list[PublishRun]) -> None:
         """Meters' messages and marks come mixed; what lies before a mark is taken before the mark is."""
-        gathered: list[PublishRun] = []
         for run in runs:
             start = 0
             for at in np.flatnonzero(self._own_traffic(run)).tolist():
-                gathered.append(run[start:at])
-                self._take_gathered(gathered)
-                self._on_mark(run.payloads[at].tobytes())
+                self._gathered.append(run[start:at])
+                self._on_own_traffic(run.topics[at].tobytes(), run.payloads[at].tobytes())
                 start = at + 1
-            gathered.append(run[start:])
-        self._take_gathered(gathered)
+            self._gathered.append(run[start:])
+        self._take_gathered()
 
-    def _take_gathered(self, gathered: list[PublishRun]) -> None:
-        full = [run for run in gathered if len(run)]
-        gathered.clear()
-        if full:
-            self._head_end.take(full)
+    def _take_gathered(self) -> None:
+        if self._knows_time:
+            full = [run for run in self._gathered if len(run)]
+            self._gathered.clear()
+            if full:
+                self._head_end.take(full)
 
     def _own_traffic(self, run: PublishRun) -> NDArray[np.bool_]:
         size = len(self._own)
@@ -110,30 +118,44 @@ class HeadEndProcess:
             return np.zeros(len(run), dtype=np.bool_)
         return np.asarray((run.topics[:, :size] == self._own).all(axis=1))
 
-    def _on_mark(self, payload: bytes) -> None:
+    def _on_own_traffic(self, topic: bytes, payload: bytes) -> None:
         try:
             mark = read_mark(payload)
         except ProtocolError as error:
-            log.warning("%s", error)
+            self._note_stray(error)
             return
-        last = self._closed.get(mark.sender)
-        if mark.sender not in self._spec.shards or (last is not None and mark.epoch < last.epoch):
-            return  # a ghost: an earlier epoch of a shard that has been started again
-        if isinstance(self._clock, VirtualClock):
-            self._clock.move_to(mark.time)
+        if self._mark_topics.get(topic) != mark.sender:
+            self._note_stray(f"a mark of {mark.sender} on {topic!r}")
+        elif mark.epoch >= self._epochs[mark.sender]:
+            self._epochs[mark.sender] = mark.epoch
+            self._on_mark(mark)
+
+    def _note_stray(self, what: object) -> None:
+        if not self._strays:
+            log.warning("%s; whatever else strays here is only counted", what)
+        self._strays += 1
+
+    def _on_mark(self, mark: Mark) -> None:
+        if not self._knows_time:
+            self._move_to(mark.time)
+        self._take_gathered()
+        self._move_to(mark.time)
         if mark.kind == "close":
             self._closed[mark.sender] = mark
             self._end_of_tick(mark.tick)
         elif mark.kind == "fill":
             self._control.publish(self._tree.ack(mark.sender), Ack(epoch=mark.epoch, sequence=mark.sequence))
 
+    def _move_to(self, when: float) -> None:
+        if isinstance(self._clock, VirtualClock):
+            self._clock.move_to(when)
+            self._knows_time = True
+
     def _end_of_tick(self, number: int) -> None:
         """Once all shards have closed a tick: ask for what is due, and tell the conductor."""
         if len(self._closed) < len(self._spec.shards) or any(mark.tick < number for mark in self._closed.values()):
             return
-        if number > self._tick:
-            self._ask()
-            self._tick = number
+        self._ask()  # nobody twice: what has been asked for now is not due again
         mark = Mark(
             kind="close", sender=NAME, epoch=self._journal.epoch, sequence=0, tick=number, time=self._clock.now()
         )
@@ -144,8 +166,7 @@ class HeadEndProcess:
         self._control.publish(self._tree.tick, done)
 
     def _ask(self) -> None:
-        packets = b"".join(self._head_end.ask())
-        if packets:
+        for packets in self._head_end.ask():
             self._link.send(packets)
 
     def _finished(self) -> bool:
@@ -157,6 +178,7 @@ class HeadEndProcess:
     def _state(self) -> State:
         figures = self._head_end.figures() | {
             "finished": float(self._finished()),
+            "strays": float(self._strays),
             "connections": float(self._link.connections),
             "cpu_seconds": time.process_time(),
             **self._stages.figures(),

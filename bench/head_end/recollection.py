@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from protocols.slots import SLOTS_PER_DAY, slot_end
 
 
 class Wanted(NamedTuple):
-    """Ranges to ask for: meter rows, first and last slot of each range, all of one length."""
+    """Ranges to ask for (n,): rows of meters, first and last slot of each range."""
 
     rows: NDArray[np.int64]
     first: NDArray[np.int64]
@@ -22,44 +23,48 @@ class Wanted(NamedTuple):
 
 
 class Recollection:
-    """Rounds of asking, slot by slot. A restarted head-end begins its rounds anew, so it never gives up too early."""
+    """Rounds of asking, slot by slot.
+
+    A restarted head-end begins its rounds anew, so it never gives up too early; what was complete before is left alone.
+    """
 
     def __init__(self, policy: RecollectionPolicy, book: Completeness, first: int, last: int) -> None:
         self._policy = policy
         self._book = book
-        self._rounds = dict.fromkeys(range(first, last + 1), 0)
+        self._waiting = deque(slot for slot in range(first, last + 1) if not book.complete(slot))
+        self._under_way: dict[int, tuple[int, float]] = {}  # rounds that a slot has had, and when its next is due
 
     def due(self) -> float | None:
         """When the next round of any slot is due (simulated Unix s); None when every slot is closed."""
-        due: float | None = None
-        for slot, rounds in self._rounds.items():
-            moment = self._due_of(slot, rounds)
-            due = moment if due is None else min(due, moment)
-            if rounds == 0:
-                break  # slots are in order, and none after this one has had a round
-        return due
-
-    def _due_of(self, slot: int, rounds: int) -> float:
-        return slot_end(slot) + self._policy.first_after + rounds * self._policy.interval
+        dues = [due for _, due in self._under_way.values()]
+        if self._waiting:
+            dues.append(self._first_due())
+        return min(dues, default=None)
 
     def round(self, now: float) -> list[int]:
         """Slots whose next round begins now. Slots that are complete, or had all their tries, are closed on the way."""
         begun = []
-        for slot, rounds in list(self._rounds.items()):
-            if self._due_of(slot, rounds) > now:
-                if rounds == 0:
-                    break
+        for slot, (rounds, due) in list(self._under_way.items()):
+            if due > now:
                 continue
-            if rounds >= self._policy.tries or (rounds > 0 and self._book.complete(slot)):
-                del self._rounds[slot]
-                continue
-            self._rounds[slot] = rounds + 1
-            begun.append(slot)
-        return begun
+            if rounds >= self._policy.tries or self._book.complete(slot):
+                del self._under_way[slot]
+            else:
+                begun.append((slot, rounds + 1))
+        while self._waiting and self._first_due() <= now:
+            slot = self._waiting.popleft()
+            if self._policy.tries:
+                begun.append((slot, 1))
+        # Counted from now: after time was lost, rounds must not follow each other faster than answers can come.
+        self._under_way |= {slot: (rounds, now + self._policy.interval) for slot, rounds in begun}
+        return [slot for slot, _ in begun]
 
     def first_round(self, slot: int) -> bool:
-        """Whether the round that has just begun is the slot's first."""
-        return self._rounds.get(slot) == 1
+        """Whether the round that began last is the slot's first."""
+        return slot in self._under_way and self._under_way[slot][0] == 1
+
+    def _first_due(self) -> float:
+        return slot_end(self._waiting[0]) + self._policy.first_after
 
 
 def ranges(pairs: Iterable[tuple[NDArray[np.int64], int]], longest: int = SLOTS_PER_DAY) -> Wanted:
@@ -67,10 +72,10 @@ def ranges(pairs: Iterable[tuple[NDArray[np.int64], int]], longest: int = SLOTS_
     listed = list(pairs)
     rows = np.concatenate([r for r, _ in listed] or [np.empty(0, np.int64)])
     slots = np.concatenate([np.full(len(r), s, dtype=np.int64) for r, s in listed] or [np.empty(0, np.int64)])
-    order = np.lexsort((slots, rows))
-    rows, slots = rows[order], slots[order]
     if not len(rows):
         return Wanted(rows, slots, slots)
+    order = np.lexsort((slots, rows))
+    rows, slots = rows[order], slots[order]
     begins = np.r_[True, (np.diff(rows) != 0) | (np.diff(slots) != 1)]
     # Cut what is longer than one answer may be.
     position = np.arange(len(rows)) - np.maximum.accumulate(np.where(begins, np.arange(len(rows)), 0))

@@ -10,9 +10,9 @@ from twins.plan import FleetPlan
 
 
 class RecollectionPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """When a missing value is asked for: first ``first_after`` s after its interval's end, then every ``interval`` s.
+    """When a missing value is asked for: first ``first_after`` s after its slot's end, then every ``interval`` s.
 
-    After ``tries`` rounds the head-end gives up and names the meters. ``audit`` is the share of values that are asked
+    After ``tries`` rounds the head-end gives up. ``audit`` is the share of values that are asked
     for although they are there, to see whether a re-sent value is the value that was sent.
     """
 

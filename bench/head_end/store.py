@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from bench.head_end.intake import Refusal
 from bench.head_end.values import Values
 from bench.record.parts import PartWriter, parts_of
 from bench.record.schemas import READINGS, REJECTIONS
@@ -18,6 +20,14 @@ REPEATS_DIR = "repeats"  # values that arrived again: same columns as readings, 
 REJECTIONS_DIR = "rejections"
 _ROWS_PER_PART = 250_000
 _FLUSH_SECONDS = 5.0  # real time; a kill -9 costs at most this much work, and that is asked for again
+
+
+class Stored(NamedTuple):
+    """Stored values as columns: meter rows, slots, arrival (simulated Unix s)."""
+
+    rows: NDArray[np.int64]
+    slots: NDArray[np.int64]
+    arrivals: NDArray[np.float64]
 
 
 class Store:
@@ -30,16 +40,22 @@ class Store:
         self._rejections = PartWriter(folder / REJECTIONS_DIR, REJECTIONS, _ROWS_PER_PART // 10)
         self._flushed = 0.0
 
-    def stored(self) -> Iterator[dict[str, NDArray[np.int64]]]:
-        """What earlier processes of this run have stored, part by part: columns ``meter``, ``slot``, ``counter``."""
-        names = ["meter", "slot", "counter"]
-        for directory in (READINGS_DIR, REPEATS_DIR):
+    def stored(self) -> Iterator[Stored]:
+        """The values that earlier processes of this run have stored, part by part."""
+        for part in parts_of(self._folder / READINGS_DIR):
+            rows, slots, arrivals = _columns(part, "meter", "slot", "arrival")
+            yield Stored(rows.astype(np.int64), slots.astype(np.int64), arrivals)
+
+    def used_counters(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint32]]]:
+        """Rows and counters of the genuine messages that earlier processes of this run have taken, part by part.
+
+        Those are stored values, repeats, and what was refused for its time alone: by now it might be possible.
+        """
+        impossible = [("reason", "=", str(Refusal.IMPOSSIBLE_TIME))]
+        for directory, which in ((READINGS_DIR, None), (REPEATS_DIR, None), (REJECTIONS_DIR, impossible)):
             for part in parts_of(self._folder / directory):
-                table = pq.read_table(part, columns=names)
-                columns = {name: table[name].to_numpy().astype(np.int64) for name in names}
-                if directory == REPEATS_DIR:
-                    columns["slot"] = np.full_like(columns["slot"], -1)  # not stored values: they only used up counters
-                yield columns
+                rows, counters = _columns(part, "meter", "counter", which=which)
+                yield rows.astype(np.int64), counters.astype(np.uint32)
 
     def add(self, values: Values, new: NDArray[np.bool_], arrival: float, via: int) -> None:
         """Take values: the new ones as readings, the others as repeats."""
@@ -82,3 +98,9 @@ class Store:
         """Write out what has gathered."""
         for writer in (self._readings, self._repeats, self._rejections):
             writer.flush()
+
+
+def _columns(part: Path, *names: str, which: list[tuple[str, str, str]] | None = None) -> list[NDArray[Any]]:
+    """Columns of one part, of all rows or of those that pass a filter."""
+    table = pq.read_table(part, columns=list(names), filters=which, partitioning=None)
+    return [table[name].to_numpy() for name in names]

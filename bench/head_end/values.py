@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,5 +25,20 @@ class Values:
         """The values at a mask or at positions."""
         return Values(*(getattr(self, field.name)[which] for field in fields(self)))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Values]) -> Values:
+        """The values of all parts in their order; no parts, no values."""
+        if not parts:
+            return _NONE
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def _none() -> Values:
+    rows, register, status = np.empty(0, np.int64), np.empty(0, np.uint32), np.empty(0, np.uint8)
+    return Values(rows, rows, register, register, status, register)
+
+
+_NONE = _none()
