@@ -69,7 +69,7 @@ def test_concentrators_differ_in_slowness_around_the_factor_that_is_set() -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_what_happens_to_a_message_does_not_depend_on_who_else_is_asked_about(kind: str, data: st.DataObject) -> None:
     asked = np.array(data.draw(st.lists(st.integers(0, PLAN.meters - 1), min_size=1, max_size=30)))

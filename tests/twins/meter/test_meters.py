@@ -21,7 +21,7 @@ slots_back = st.integers(-200, METERED - 1)
 instants = st.integers(slot_end(FLEET.plan.first_slot - 60), NOW)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(pairs=st.lists(st.tuples(rows_of_fleet, slots_back), min_size=1, max_size=6))
 def test_registers_at_the_end_of_slots_are_the_fleets(pairs) -> None:
     for row, offset in pairs:
@@ -50,7 +50,7 @@ def test_minutes_are_the_steps_of_the_registers_and_sum_to_the_interval() -> Non
     assert exported > 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(row=rows_of_fleet, begin=instants, steps=st.lists(st.integers(0, 400), max_size=30))
 def test_registers_never_fall_at_any_second(row, begin, steps) -> None:
     times = begin + np.cumsum([0, *steps])
@@ -111,7 +111,7 @@ def test_before_its_history_a_meter_says_nothing() -> None:
         METERS.registers(np.array([0]), slot_end(FLEET.first_known_slot - 1))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(minute=st.integers(NOON // 60 - 900, NOON // 60 + 100))
 def test_the_seconds_of_a_minute_have_its_mean_power_and_stay_within_the_contract(minute) -> None:
     powers = np.array([METERS.power(ROWS, 60 * minute + second) for second in range(60)])

@@ -24,7 +24,7 @@ def half_hours(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return (np.array(parts).reshape(-1, 3) * bound[:, None]).astype(np.int64), bound
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), slot=slots, drawn=half_hours(), upside_down=st.booleans())
 def test_minutes_sum_to_the_half_hour_and_none_exceeds_the_contract(seed, slot, drawn, upside_down) -> None:
     wh, bound = drawn

@@ -81,7 +81,7 @@ def test_a_question_with_its_ends_the_wrong_way_round_or_for_no_such_period_has_
     assert METERS.profile(NEXT, 600, NOW - 3600, NOW, NOW).present.size == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     first=st.integers(NOW - 3 * DAYS, NOW),
     length=st.integers(0, DAYS),

@@ -20,7 +20,7 @@ def tendencies(seed: int):
     return model, model.tendencies(keys(seed, np.arange(COUNT)), np.arange(COUNT) % len(NAMES))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     start=st.integers(0, 10**8),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import mqtt
@@ -168,7 +168,6 @@ def hardened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shard]:
     shard.journal.close()
 
 
-@settings(deadline=None)
 @given(topic=st.one_of(st.just(TOPIC), st.binary(max_size=60)), apdu=st.binary(max_size=80))
 def test_no_bytes_from_a_stranger_are_answered_or_do_harm(hardened: Shard, topic: bytes, apdu: bytes) -> None:
     assert hardened.answers.to(topic, apdu) is None
@@ -177,7 +176,6 @@ def test_no_bytes_from_a_stranger_are_answered_or_do_harm(hardened: Shard, topic
 _fresh = itertools.count(1)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_authentic_nonsense_is_answered_or_refused_and_never_raises(hardened: Shard, data: st.DataObject) -> None:
     good = range_request(0, slot_end(LAST), slot_end(LAST))

@@ -64,7 +64,7 @@ def test_a_message_that_leaves_after_later_slots_were_metered_bears_its_own_slot
     assert values(sent) == registers()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(steps=st.lists(st.integers(1, 7200), max_size=12))
 def test_the_steps_that_time_is_cut_into_do_not_show(
     steps: list[int], tmp_path_factory: pytest.TempPathFactory
@@ -80,7 +80,7 @@ def test_the_steps_that_time_is_cut_into_do_not_show(
     assert sorted(sent) == sorted(other.step(END))
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(cuts=st.sets(st.integers(0, PLAN.meters), min_size=2, max_size=2))
 def test_one_shard_and_three_send_the_same_messages(cuts: set[int], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("j")

@@ -68,7 +68,7 @@ def test_answers_alone_start_above_the_ceiling_of_the_life_before(tmp_path: Path
 takes = st.lists(st.one_of(st.just("all"), st.just("restart"), st.integers(0, 3)), max_size=40)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(takes=takes, step=st.integers(1, 5))
 def test_any_order_of_taking_and_restarting_gives_each_counter_once_and_never_uncovered(
     takes: list[str | int], step: int, tmp_path_factory: pytest.TempPathFactory

@@ -57,7 +57,7 @@ def acknowledge(stream: Stream, sequence: int, epoch: int = EPOCH) -> None:
     stream.on_ack("", msgspec.json.encode(Ack(epoch=epoch, sequence=sequence)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(window=st.integers(1, 50), sizes=st.lists(st.integers(1, 120), max_size=15), slow=st.integers(0, 3))
 def test_never_more_than_the_window_is_unacknowledged_and_nobody_waits_in_vain(
     window: int, sizes: list[int], slow: int
