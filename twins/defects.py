@@ -20,6 +20,7 @@ KINDS: dict[DefectKind, str] = {
     "silent": "the meter neither sends nor answers",
     "late": "every reading is sent this many minutes late",
     "resend-differs": "a value that is asked for again is 1 kWh higher than it was",
+    "wrong-sign": "instantaneous power (E7) has the wrong sign on the B-route, which `bench serve` shows",
 }
 _NO_WH, _STEP_WH = np.uint64(0), np.uint64(1000)
 

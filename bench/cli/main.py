@@ -8,6 +8,7 @@ import typer
 
 from bench.cli import check, perf, runs
 from bench.cli.run import run as run_command
+from bench.cli.serve import serve
 from protocols.errors import MeterBenchError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run_command)
+app.command("serve")(serve)
 app.command("check")(check.check)
 app.command("schema")(check.schema)
 app.command("runs")(runs.runs)

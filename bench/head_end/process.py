@@ -55,6 +55,7 @@ class HeadEndProcess:
         self._gathered: list[PublishRun] = []  # meters' messages since the last mark
         self._epochs = dict.fromkeys(spec.shards, 0)  # highest heard; who comes with a lower one is a ghost
         self._closed: dict[str, Mark] = {}
+        self._tick = 0
         self._strays = 0
         client = f"{spec.run}-{NAME}"
         self._link = BulkLink(spec.bus, f"{client}-bulk", self._tree.up_filter)
@@ -155,7 +156,9 @@ class HeadEndProcess:
         """Once all shards have closed a tick: ask for what is due, and tell the conductor."""
         if len(self._closed) < len(self._spec.shards) or any(mark.tick < number for mark in self._closed.values()):
             return
-        self._ask()  # nobody twice: what has been asked for now is not due again
+        if number > self._tick:  # a repeated tick asks nobody: readings of the next may be on their way already
+            self._ask()
+            self._tick = number
         mark = Mark(
             kind="close", sender=NAME, epoch=self._journal.epoch, sequence=0, tick=number, time=self._clock.now()
         )

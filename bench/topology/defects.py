@@ -16,7 +16,9 @@ from twins.shard.spec import DefectPlan
 
 _METER_ID = re.compile(rf"{MAKER.decode()}(\d{{12}})", re.ASCII)
 
-PlainKind: TypeAlias = Literal["register-falls", "wrong-tag", "counter-repeats", "silent", "resend-differs"]
+PlainKind: TypeAlias = Literal[
+    "register-falls", "wrong-tag", "counter-repeats", "silent", "resend-differs", "wrong-sign"
+]
 
 
 def _meters(value: object) -> object:

@@ -26,6 +26,9 @@ class Outgoing:
     to: Address | None
 
 
-def reply_address(source: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A socket's source address with the port an answer goes to; an IPv6 scope and flow label are kept."""
-    return (source[0], PORT, *source[2:])
+def reply_address(source: tuple[Any, ...], port: int = PORT) -> tuple[Any, ...]:
+    """A socket's source address with the port an answer goes to; an IPv6 scope and flow label are kept.
+
+    Another ``port`` is for networks of tests in which everybody uses it.
+    """
+    return (source[0], port, *source[2:])

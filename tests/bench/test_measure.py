@@ -7,7 +7,7 @@ from importlib import resources
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.campaigns import collection
@@ -54,7 +54,6 @@ def test_what_was_measured_and_not_declared_is_a_programming_error() -> None:
         judge({"a": limit()}, {"c": 1.0, "a": 1.0, "b": 1.0})
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False), st.floats(allow_nan=False))
 def test_limits_are_inclusive_on_both_sides(value: float, low: float, high: float) -> None:
     assert verdict(value, low=low) == ("pass" if value >= low else "fail")

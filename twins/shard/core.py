@@ -91,12 +91,11 @@ class ShardCore:
     def step(self, now: float) -> Iterator[NDArray[np.uint8] | bytes]:
         """Do everything that is due by ``now``; yields packets for the bus in order of slot and arrival."""
         while self._fleet.slot < self._slots_ended(now):
+            # What arrives before the next slot is metered still finds its values in the registers.
+            yield from self._arrivals(slot_end(self._fleet.slot))
             with self._stages("meter"):
                 self._meter()
-        for way in self._on_their_way:
-            yield from self._arrived(way, now)
-            way.shrink()
-        self._on_their_way = [way for way in self._on_their_way if way.due is not None]
+        yield from self._arrivals(now)
         while self._pending_answers and self._pending_answers[0][0] <= now:
             yield heapq.heappop(self._pending_answers)[2]
 
@@ -129,6 +128,12 @@ class ShardCore:
         order = np.argsort(arrival, kind="stable")
         rows = rows[order]
         self._on_their_way.append(_OnItsWay(slot, rows, arrival[order], counters[rows]))
+
+    def _arrivals(self, now: float) -> Iterator[NDArray[np.uint8]]:
+        for way in self._on_their_way:
+            yield from self._arrived(way, now)
+            way.shrink()
+        self._on_their_way = [way for way in self._on_their_way if way.due is not None]
 
     def _arrived(self, way: _OnItsWay, now: float) -> Iterator[NDArray[np.uint8]]:
         until = int(np.searchsorted(way.arrival, now, side="right"))

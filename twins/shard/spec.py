@@ -12,7 +12,9 @@ from twins.clock import ClockSpec
 from twins.plan import FleetPlan
 
 _Spec = TypeVar("_Spec")
-DefectKind: TypeAlias = Literal["register-falls", "wrong-tag", "counter-repeats", "silent", "late", "resend-differs"]
+DefectKind: TypeAlias = Literal[
+    "register-falls", "wrong-tag", "counter-repeats", "silent", "late", "resend-differs", "wrong-sign"
+]
 """What can be planted; told in words in :data:`twins.defects.KINDS`."""
 
 

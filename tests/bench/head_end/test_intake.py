@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.head_end.intake import NO_SLOT, Refusal
@@ -49,7 +49,6 @@ def test_a_reading_of_every_meter_passes_with_what_it_says() -> None:
     assert (len(others), gate.refused) == (0, [])
 
 
-@settings(deadline=None)
 @given(st.integers(0, READING_BYTES - 1), st.integers(1, 255))
 def test_a_reading_with_one_other_byte_is_refused_for_what_it_is(at: int, mask: int) -> None:
     gate, message = Gate(PLAN), reading()
@@ -72,7 +71,6 @@ def test_a_reading_with_one_other_byte_is_refused_for_what_it_is(at: int, mask: 
         assert (row, reason) == (METER, Refusal.ALTERED)
 
 
-@settings(deadline=None)
 @given(st.data(), st.integers(1, 255))
 def test_a_message_on_a_topic_with_one_other_byte_is_misplaced(data: st.DataObject, mask: int) -> None:
     gate = Gate(PLAN)
@@ -143,7 +141,6 @@ anywhere = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(anywhere, anything), max_size=8))
 @example([(b"", b""), (up_topic(PLAN, METER), b"")])
 @example([(up_topic(PLAN, METER), bytes([GENERAL_GLO, 8]) + system_title(METER))])
@@ -174,7 +171,6 @@ def test_readings_that_the_field_delivers_out_of_order_are_fresh() -> None:
     assert gate.refused == []
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["good", "altered", "replayed", "misplaced", "stranger", "answer", "garbage"]), max_size=30
@@ -232,7 +228,6 @@ def test_an_answer_with_a_single_row_is_as_long_as_a_reading_and_none() -> None:
     assert pairs(answered) == [(METER, FIRST_SLOT)]
 
 
-@settings(deadline=None)
 @given(st.data(), st.integers(1, 255), st.sampled_from([1, 2]))
 def test_an_answer_with_one_other_byte_is_refused(data: st.DataObject, mask: int, count: int) -> None:
     gate, message = Gate(PLAN), answer(PLAN, METER, range(FIRST_SLOT, FIRST_SLOT + count))

@@ -199,6 +199,19 @@ def test_a_repeated_tick_has_the_same_answer_and_asks_nobody_again(head_end: Mak
     assert one.figures()["requests"] == PLAN.meters
 
 
+def test_a_repeated_tick_does_not_ask_in_the_name_of_the_next(head_end: MakeHeadEnd) -> None:
+    one = head_end("shard-0", "shard-1", slots=1)
+    late = slot_end(FIRST_SLOT) + 600.0
+    one.hears(
+        [mark("close", 1, NOW, "shard-0"), mark("close", 1, NOW, "shard-1")],
+        [mark("open", 2, late, "shard-1"), mark("close", 1, NOW, "shard-0")],  # shard-0 was asked again
+        [*readings(PLAN, [0, 1, 2]), mark("close", 2, late, "shard-1"), mark("close", 2, late, "shard-0")],
+    )
+    asked = [message.topic for message in heard(one.bus.sent) if b"/_/" not in message.topic]
+    assert asked == [down_topic(PLAN, 3)]
+    assert [done.number for done in one.bus.told(TickDone)] == [1, 1, 2]
+
+
 def test_marks_of_a_ghost_are_not_heard(head_end: MakeHeadEnd) -> None:
     one = head_end()
     one.hears(

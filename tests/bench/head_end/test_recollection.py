@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.head_end.completeness import Completeness
@@ -18,7 +18,6 @@ def rows(*numbers: int) -> np.ndarray:
     return np.array(numbers, dtype=np.int64)
 
 
-@settings(deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 9))), st.integers(1, 4))
 def test_ranges_cover_exactly_what_is_missing(pairs: set[tuple[int, int]], longest: int) -> None:
     by_slot = [(rows(*sorted(r for r, s in pairs if s == slot)), slot) for slot in range(10)]
@@ -92,7 +91,6 @@ def test_what_was_complete_before_is_not_asked_for_again() -> None:
     assert recollection.round(slot_end(12) + 600) == [11, 12]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 4000), min_size=1, max_size=60))
 def test_no_slot_gets_more_or_fewer_rounds_than_its_tries(steps: list[int]) -> None:
     recollection, now, asked = Recollection(POLICY, Completeness(1, 10, 14), 10, 14), float(slot_end(9)), []

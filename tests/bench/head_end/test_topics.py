@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.head_end.topics import MeterTopics
@@ -41,7 +41,6 @@ def test_a_topic_names_its_meter() -> None:
     assert [TOPICS.row_of(up_topic(PLAN, meter)) for meter in range(PLAN.meters)] == list(range(PLAN.meters))
 
 
-@settings(deadline=None)
 @given(st.integers(0, PLAN.meters - 1), st.data())
 def test_a_topic_with_one_other_byte_is_not_the_meters(meter: int, data: st.DataObject) -> None:
     topic = bytearray(up_topic(PLAN, meter))
@@ -52,7 +51,6 @@ def test_a_topic_with_one_other_byte_is_not_the_meters(meter: int, data: st.Data
     assert found == -1 or (found != meter and up_topic(PLAN, found) == topic)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60))
 @example(b"")
 @example(b"TWN000000000001/up")
