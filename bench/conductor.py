@@ -42,7 +42,7 @@ class Conductor:
         tree: TopicTree,
         engine: LocalEngine,
         abort: threading.Event,
-        on_state: Callable[[dict[str, State]], None],
+        on_look: Callable[[], None],
     ) -> None:
         self._run_id = run_id
         self._clock = clock
@@ -50,7 +50,8 @@ class Conductor:
         self._tree = tree
         self._engine = engine
         self._abort = abort
-        self._on_state = on_state
+        self._on_look = on_look
+        self._ready = False
         self._done: queue.SimpleQueue[TickDone] = queue.SimpleQueue()
         self._foreign: str | None = None
         self.states: dict[str, State] = {}
@@ -67,6 +68,7 @@ class Conductor:
                 raise BenchFault(f"not up after {_READY:.0f} s: {absent}; see their logs in the run folder")
             self._watch()
             self._abort.wait(_LOOK)
+        self._ready = True
 
     def conduct(self, tick: float, until: float) -> None:
         """Let time pass until the head-end is finished, or until ``until`` (simulated Unix s) at the latest.
@@ -116,7 +118,7 @@ class Conductor:
                 f"bus: run {self._foreign} is using topic root {self._tree.root}; give bus.root another name"
             )
         self._engine.watch()
-        self._on_state(self.states)
+        self._on_look()
 
     def _head_end_finished(self) -> bool:
         state = self.states.get(HEAD_END)
@@ -128,9 +130,12 @@ class Conductor:
     def _note_state(self, topic: str, payload: bytes) -> None:
         state = read_state(payload)
         if state.run != self._run_id:
-            self._foreign = state.run
+            if not self._ready:  # later on it may be anybody's message; the run goes on
+                self._foreign = state.run
             return
         before = self.states.get(state.process)
+        if before is not None and before.epoch > state.epoch:
+            return  # the last words of a process that has been started again since
         if before is not None and before.epoch < state.epoch:
             self._ended[f"{before.process}/{before.epoch}"] = before.figures
         self.states = self.states | {state.process: state}

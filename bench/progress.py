@@ -129,7 +129,7 @@ class Animated:
 
     def say(self, text: str) -> None:
         """A line above the table."""
-        self._live.console.print(text, highlight=False, markup=False)
+        self._live.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the table away."""

@@ -33,7 +33,6 @@ from protocols.errors import MeterBenchError
 from protocols.slots import jst, slot_end
 from protocols.topics import TopicTree
 from twins.bus.control import ControlLink
-from twins.bus.state import State
 from twins.clock import ScaledClock, VirtualClock, make_clock
 from twins.plan import FleetPlan, concentrator_id, meter_id
 from twins.shard.spec import ShardSpec
@@ -169,11 +168,11 @@ def _execute(run: Run, broker: Broker) -> None:
     """Start everything, let time pass, end everything; the effort is noted however it ends."""
     work = run.folder.path / "processes"
     work.mkdir()
-    engine = LocalEngine(work, run.clock, run.note)
+    engine = LocalEngine(work, run.note)
     control = ControlLink(broker.address, f"{run.record.run_id}-conductor")
     tree = TopicTree(broker.address.root)
     conductor = Conductor(
-        run.record.run_id, run.clock, control, tree, engine, run.abort, lambda states: _show(run, engine, states)
+        run.record.run_id, run.clock, control, tree, engine, run.abort, lambda: _show(run, engine, conductor)
     )
     began, broker_cpu = run.clock.monotonic(), 0.0
     try:
@@ -265,8 +264,8 @@ def master_key(seed: int) -> bytes:
     return hashlib.sha256(f"meter-bench twins' master key {seed}".encode()).digest()[:16]
 
 
-def _show(run: Run, engine: LocalEngine, states: dict[str, State]) -> None:
-    state = states.get(HEAD_END)
+def _show(run: Run, engine: LocalEngine, conductor: Conductor) -> None:
+    state = conductor.states.get(HEAD_END)
     figures = state.figures if state else {}
     first, last = slot_end(run.plan.fleet.first_slot - 1), slot_end(run.plan.last_slot)
     now = run.clock.now()
@@ -277,8 +276,8 @@ def _show(run: Run, engine: LocalEngine, states: dict[str, State]) -> None:
             stored=int(figures.get("stored", 0)),
             due=run.plan.due,
             on_time=int(figures.get("on_time", 0)),
-            rejected=int(figures.get("rejected", 0)),
-            asked=int(figures.get("requests", 0)),
+            rejected=int(conductor.figure("rejected")),
+            asked=int(conductor.figure("requests")),
             restarts=engine.restarts,
         )
     )
@@ -287,10 +286,15 @@ def _show(run: Run, engine: LocalEngine, states: dict[str, State]) -> None:
 def _judge(run: Run, verdict: Verdict, seconds: float) -> None:
     """Measure what is stored, judge it, and finish the record."""
     record, plan, effort = run.record, run.plan, run.effort
-    with run.folder.columns() as columns:
-        values = collection.measure(columns, plan.due, effort.overruns)
-        record.unrecovered = collection.unrecovered(columns, plan.fleet.first_slot, plan.slots)
-        ((stored,),) = columns.query("SELECT count(*) FROM readings")
+    stored, values = 0, {}
+    try:
+        with run.folder.columns() as columns:
+            values = collection.measure(columns, plan.due, effort.overruns)
+            record.unrecovered = collection.unrecovered(columns, plan.fleet.first_slot, plan.slots)
+            ((stored,),) = columns.query("SELECT count(*) FROM readings")
+    except InputError as error:  # the disk is full, a part is damaged: the record is finished all the same
+        verdict = Verdict.ERROR
+        run.note(f"bench error: {error}")
     record.measurements = judge(plan.limits, values)
     record.verdict = str(worst([verdict, *(m.verdict for m in record.measurements)]))
     record.state = "finished"

@@ -17,7 +17,6 @@ import msgspec
 import psutil
 
 from bench.errors import BenchFault
-from twins.clock import Clock
 
 MAX_RESTARTS = 5  # a process that ends more often in one run has a fault that restarting does not mend
 GRACE = 15.0  # real s that a process has to end in order before it is killed: a full part of columns takes 1 s
@@ -82,9 +81,8 @@ class LocalEngine:
     ``grace`` real seconds to end in order.
     """
 
-    def __init__(self, work: Path, clock: Clock, on_event: Callable[[str], None], grace: float = GRACE) -> None:
+    def __init__(self, work: Path, on_event: Callable[[str], None], grace: float = GRACE) -> None:
         self._work = work
-        self._clock = clock
         self._on_event = on_event
         self._grace = grace
         self._children: list[Child] = []

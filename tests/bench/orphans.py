@@ -17,8 +17,7 @@ _PARENT = """
 import sys, threading
 from pathlib import Path
 from bench.engine.local import LocalEngine
-from twins.clock import VirtualClock
-engine = LocalEngine(Path(sys.argv[1]), VirtualClock(0.0), print)
+engine = LocalEngine(Path(sys.argv[1]), print)
 engine.start("child", tuple(sys.argv[2:]))
 print(engine.pids["child"], flush=True)
 threading.Event().wait()

@@ -20,7 +20,6 @@ import pytest
 from bench.engine.local import MAX_RESTARTS, LocalEngine
 from bench.errors import BenchFault
 from tests.bench.orphans import ended, killed_outright
-from twins.clock import VirtualClock
 
 PATIENCE = 20.0
 SLEEPER = ("/bin/sh", "-c", "exec sleep 600")
@@ -32,7 +31,7 @@ class Engine(LocalEngine):
     def __init__(self, work: Path, grace: float) -> None:
         self.events: list[str] = []
         self.work = work
-        super().__init__(work, VirtualClock(0.0), self.events.append, grace)
+        super().__init__(work, self.events.append, grace)
 
     def listed(self) -> dict[str, int]:
         return json.loads((self.work / "processes.json").read_bytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.head_end.completeness import Completeness
@@ -30,6 +30,7 @@ def batches(draw: st.DrawFn) -> list[Batch]:
     return [pairs[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(pairs)], strict=True)]
 
 
+@settings(max_examples=40)
 @given(batches())
 def test_each_pair_is_new_exactly_once(found: list[Batch]) -> None:
     book, seen = Completeness(METERS, 10, 12), set()

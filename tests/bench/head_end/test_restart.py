@@ -131,7 +131,7 @@ def test_a_complete_slot_is_neither_asked_for_nor_audited_again(station: MakeSta
     assert len(second.ask(slot_end(FIRST_SLOT + 1) + 600.0)) == PLAN.meters
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.sampled_from(["", "flush", "kill"])), max_size=12))
 def test_wherever_it_is_killed_every_value_is_stored_once_in_the_end(steps: list[tuple[int, int, str]]) -> None:
     small = plan((1, 6))
