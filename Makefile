@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test check fuzz lock clean
+.PHONY: demo test check lock clean
 
 demo: $(VENV)/run.stamp
 	$(BIN)/bench run topologies/demo.yaml
