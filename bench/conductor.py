@@ -14,8 +14,7 @@ from collections.abc import Callable
 
 from bench.engine.local import LocalEngine
 from bench.errors import BenchFault, InputError
-from bench.head_end.process import NAME as HEAD_END
-from protocols.topics import TopicTree
+from protocols.topics import HEAD_END, TopicTree
 from twins.bus.control import ControlLink
 from twins.bus.marks import Tick, TickDone
 from twins.bus.message import read

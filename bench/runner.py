@@ -20,7 +20,6 @@ from bench.campaigns import collection
 from bench.conductor import Aborted, Conductor
 from bench.engine.local import LocalEngine
 from bench.errors import BenchFault, InputError
-from bench.head_end.process import NAME as HEAD_END
 from bench.head_end.spec import HeadEndSpec
 from bench.measure import Verdict, judge, worst
 from bench.progress import Progress, Snapshot
@@ -31,7 +30,7 @@ from bench.topology.load import LoadedTopology
 from bench.topology.plan import RunPlan, plan_run
 from protocols.errors import MeterBenchError
 from protocols.slots import jst, slot_end
-from protocols.topics import TopicTree
+from protocols.topics import HEAD_END, TopicTree
 from twins.bus.control import ControlLink
 from twins.clock import ScaledClock, VirtualClock, make_clock
 from twins.plan import FleetPlan, concentrator_id, meter_id

@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 METER_ID_BYTES = 15  # three-letter maker code and twelve digits, the printed form of a DLMS system title
+HEAD_END = "head-end"  # the head-end's name as a process, in marks and states
 UP = "up"
 DOWN = "down"
 

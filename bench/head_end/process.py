@@ -19,7 +19,7 @@ from bench.head_end.store import Store
 from protocols import mqtt
 from protocols.errors import ProtocolError
 from protocols.mqtt import PublishRun
-from protocols.topics import DOWN, UP, TopicTree
+from protocols.topics import DOWN, HEAD_END, UP, TopicTree
 from twins import lifeline
 from twins.bus.address import BusError
 from twins.bus.bulk import BulkLink
@@ -33,7 +33,6 @@ from twins.stages import Stages
 
 log = logging.getLogger(__name__)
 
-NAME = "head-end"
 _NAP = 0.05
 
 
@@ -57,10 +56,10 @@ class HeadEndProcess:
         self._closed: dict[str, Mark] = {}
         self._tick = 0
         self._strays = 0
-        client = f"{spec.run}-{NAME}"
+        client = f"{spec.run}-{HEAD_END}"
         self._link = BulkLink(spec.bus, f"{client}-bulk", self._tree.up_filter)
         self._control = ControlLink(spec.bus, client)
-        self._states = StateTeller(lambda state: self._control.publish(self._tree.state(NAME), state))
+        self._states = StateTeller(lambda state: self._control.publish(self._tree.state(HEAD_END), state))
 
     def run(self) -> None:
         """Work until told to stop; then put everything on disk."""
@@ -160,9 +159,9 @@ class HeadEndProcess:
             self._ask()
             self._tick = number
         mark = Mark(
-            kind="close", sender=NAME, epoch=self._journal.epoch, sequence=0, tick=number, time=self._clock.now()
+            kind="close", sender=HEAD_END, epoch=self._journal.epoch, sequence=0, tick=number, time=self._clock.now()
         )
-        self._link.send(mqtt.publish(self._tree.mark(NAME, DOWN), msgspec.json.encode(mark)))
+        self._link.send(mqtt.publish(self._tree.mark(HEAD_END, DOWN), msgspec.json.encode(mark)))
         dues = [mark.due for mark in self._closed.values()] + [self._head_end.due()]
         due = min((d for d in dues if d is not None), default=None)
         done = TickDone(number=number, due=due, finished=self._finished())
@@ -187,7 +186,7 @@ class HeadEndProcess:
             **self._stages.figures(),
         }
         return State(
-            process=NAME,
+            process=HEAD_END,
             run=self._spec.run,
             epoch=self._journal.epoch,
             pid=os.getpid(),

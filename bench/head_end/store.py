@@ -13,11 +13,8 @@ from numpy.typing import NDArray
 from bench.head_end.intake import Refusal
 from bench.head_end.values import Values
 from bench.record.parts import PartWriter, parts_of
-from bench.record.schemas import READINGS, REJECTIONS
+from bench.record.schemas import READINGS, READINGS_DIR, REJECTIONS, REJECTIONS_DIR, REPEATS_DIR
 
-READINGS_DIR = "readings"
-REPEATS_DIR = "repeats"  # values that arrived again: same columns as readings, kept to compare them
-REJECTIONS_DIR = "rejections"
 _ROWS_PER_PART = 250_000
 _FLUSH_SECONDS = 5.0  # real time; a kill -9 costs at most this much work, and that is asked for again
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.record.parts import parts_of
-from bench.record.schemas import METERS, READINGS, REJECTIONS
+from bench.record.schemas import METERS, READINGS, READINGS_DIR, REJECTIONS, REJECTIONS_DIR, REPEATS_DIR
 
 
 class Columns:
@@ -40,9 +40,9 @@ class Columns:
         )
         meters = folder / "meters.parquet"
         self._view("meters", METERS, [meters] if meters.is_file() else [])
-        self._view("readings", READINGS, parts_of(folder / "readings"))
-        self._view("repeats", READINGS, parts_of(folder / "repeats"))
-        self._view("rejections", REJECTIONS, parts_of(folder / "rejections"))
+        self._view(READINGS_DIR, READINGS, parts_of(folder / READINGS_DIR))
+        self._view(REPEATS_DIR, READINGS, parts_of(folder / REPEATS_DIR))
+        self._view(REJECTIONS_DIR, REJECTIONS, parts_of(folder / REJECTIONS_DIR))
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Rows of a query, as Python values.

@@ -18,7 +18,7 @@ from bench.record.columns import Columns
 from bench.record.model import RunRecord, decode, encode, iso_utc
 from bench.record.parts import write_table
 from bench.record.provenance import is_alive
-from bench.record.schemas import METERS
+from bench.record.schemas import METERS, READINGS_DIR, REJECTIONS_DIR
 
 RECORD_FILE = "run.json"
 LAST = "last"
@@ -77,12 +77,12 @@ class RunFolder:
     @property
     def readings_dir(self) -> Path:
         """Parts of the stored values (schema ``READINGS``)."""
-        return self.path / "readings"
+        return self.path / READINGS_DIR
 
     @property
     def rejections_dir(self) -> Path:
         """Parts of the refused messages (schema ``REJECTIONS``)."""
-        return self.path / "rejections"
+        return self.path / REJECTIONS_DIR
 
     def save(self, record: RunRecord) -> None:
         """Write ``run.json`` whole or not at all."""

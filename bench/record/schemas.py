@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+READINGS_DIR, REPEATS_DIR, REJECTIONS_DIR = "readings", "repeats", "rejections"
+"""Folders of the parts within a run folder; repeats are values that arrived again, kept to compare them."""
+
 METERS = pa.schema(
     [
         pa.field("index", pa.uint32(), nullable=False),

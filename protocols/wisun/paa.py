@@ -23,14 +23,12 @@ from protocols.wisun.pana import (
     Retransmission,
     Type,
 )
-from protocols.wisun.pana_role import Established, Failed, Failure, PanaState, Role, default_random
-from protocols.wisun.psk import BenchDerivation, PskDerivation
+from protocols.wisun.pana_role import NONCE_BYTES, Established, Failed, Failure, PanaState, Role, default_random
+from protocols.wisun.psk import PskDerivation
 from protocols.wisun.radio import Credentials
 
 SESSION_LIFETIME = 86_400
 """Seconds a real meter granted (§2.2)."""
-
-NONCE_BYTES = 16
 
 
 class Paa(Role):
@@ -45,16 +43,11 @@ class Paa(Role):
         retransmission: Retransmission | None = None,
         random: Callable[[int], bytes] = default_random,
     ) -> None:
-        super().__init__(retransmission, random)
-        derivation = derivation or BenchDerivation()
-        self._psk = derivation.key(credentials)
-        self._id_s = derivation.server_identity(credentials.route_b_id)
-        self._id_p = derivation.peer_identity(credentials.route_b_id)
+        super().__init__(credentials, derivation, retransmission, random)
         self._lifetime = lifetime
         self._key_id = 0
         self._eap = self._new_eap()
-        self._first_request = self._first_answer = self._nonce = self._peer_nonce = b""
-        self._again = False
+        self._peer_nonce = b""
 
     def _new_eap(self) -> Server:
         return Server(self._psk, self._id_s, self._id_p, self._random)

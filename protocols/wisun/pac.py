@@ -18,11 +18,9 @@ from protocols.wisun.pana import (
     Retransmission,
     Type,
 )
-from protocols.wisun.pana_role import Established, Failed, Failure, PanaState, Role, default_random
-from protocols.wisun.psk import BenchDerivation, PskDerivation
+from protocols.wisun.pana_role import NONCE_BYTES, Established, Failed, Failure, PanaState, Role, default_random
+from protocols.wisun.psk import PskDerivation
 from protocols.wisun.radio import Credentials
-
-NONCE_BYTES = 16
 
 
 class Pac(Role):
@@ -36,14 +34,9 @@ class Pac(Role):
         retransmission: Retransmission | None = None,
         random: Callable[[int], bytes] = default_random,
     ) -> None:
-        super().__init__(retransmission, random)
-        derivation = derivation or BenchDerivation()
-        self._psk = derivation.key(credentials)
-        self._id_p = derivation.peer_identity(credentials.route_b_id)
-        self._id_s = derivation.server_identity(credentials.route_b_id)
+        super().__init__(credentials, derivation, retransmission, random)
         self._eap = self._new_eap()
-        self._first_request = self._first_answer = self._nonce = self._server_nonce = b""
-        self._again = False
+        self._server_nonce = b""
 
     def _new_eap(self) -> Peer:
         return Peer(self._psk, self._id_p, self._random, self._id_s)

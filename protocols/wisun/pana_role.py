@@ -11,6 +11,10 @@ from typing import TypeAlias
 
 from protocols.errors import ProtocolError
 from protocols.wisun.pana import Association, Avp, AvpCode, Flag, Packet, Retransmission, Type
+from protocols.wisun.psk import BenchDerivation, PskDerivation
+from protocols.wisun.radio import Credentials
+
+NONCE_BYTES = 16
 
 
 class PanaState(Enum):
@@ -66,7 +70,19 @@ PanaEvent: TypeAlias = Established | Failed | Expired | Terminated
 class Role(ABC):
     """One side of one session. Packets out are taken by :meth:`output`, outcomes by :meth:`events`."""
 
-    def __init__(self, retransmission: Retransmission | None, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        derivation: PskDerivation | None,
+        retransmission: Retransmission | None,
+        random: Callable[[int], bytes],
+    ) -> None:
+        derivation = derivation or BenchDerivation()
+        self._psk = derivation.key(credentials)
+        self._id_s = derivation.server_identity(credentials.route_b_id)
+        self._id_p = derivation.peer_identity(credentials.route_b_id)
+        self._first_request = self._first_answer = self._nonce = b""
+        self._again = False
         self.state = PanaState.CLOSED
         self.dropped = 0
         self._retransmission = retransmission or Retransmission()

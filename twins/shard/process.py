@@ -17,7 +17,7 @@ from pathlib import Path
 
 from protocols.dlms.keys import KeyRing
 from protocols.errors import ProtocolError
-from protocols.topics import DOWN, TopicTree
+from protocols.topics import DOWN, HEAD_END, TopicTree
 from twins import lifeline
 from twins.bus.address import BusError
 from twins.bus.bulk import BulkLink
@@ -142,7 +142,7 @@ class ShardProcess:
             self._take_requests(0.05)
 
     def _take_requests(self, timeout: float) -> None:
-        marks = self._tree.mark("head-end", DOWN).encode()
+        marks = self._tree.mark(HEAD_END, DOWN).encode()
         runs = self._link.receive(timeout)
         now = self._clock.now()
         for run in runs:
