@@ -7,7 +7,7 @@ so no twin depends on another (decision 3).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +30,21 @@ class FleetError(MeterBenchError):
     """A fleet was asked for twins or for times that it does not have."""
 
 
+class Cuts(Protocol):
+    """What takes energy away from homes: whatever interrupts their supply."""
+
+    def cut(self, rows: NDArray[Any], first: int, imported: NDArray[Any], exported: NDArray[Any]) -> None:
+        """Lower the Wh ``(n, m)`` of some rows in the slots from ``first`` on, in place."""
+
+
 class Fleet:
     """Twins ``start … stop - 1`` of a plan, as they stand at the beginning of its first slot.
 
     ``slot`` is the first interval that is not metered yet. Columns over rows (row = index - ``start``): ``import_wh``
     and ``export_wh`` registers (exact Wh, never wrapped; on the wire they are cut to 8 digits, requirement M8),
     ``counter`` the DLMS invocation counter, which the shard moves, and the fixed columns of
-    :class:`twins.load.homes.Homes`. Raises :class:`FleetError` when the plan has no such rows. ``block`` changes speed,
-    never results.
+    :class:`twins.load.homes.Homes`. ``cuts`` is what interrupts supplies, if anything does. Raises
+    :class:`FleetError` when the plan has no such rows. ``block`` changes speed, never results.
     """
 
     def __init__(self, plan: FleetPlan, start: int, stop: int, *, block: int = BLOCK) -> None:
@@ -52,9 +59,10 @@ class Fleet:
         self._model = japanese()
         self._homes = Homes.empty(self.size)
         self._block = block
+        self.cuts: Cuts | None = None
         years = self._model.parameters.age.history_years
         self.first_known_slot = plan.first_slot - years * 366 * SLOTS_PER_DAY
-        self._moments = Moments(self._model, plan.seed, [area.name for area in plan.areas])
+        self._moments = Moments(self._model, plan.seed, plan.areas)
         for number, area in enumerate(plan.areas):
             first = plan.first_meter_of_area(number)
             draw = Draw(self._model, plan.seed, area, number)
@@ -120,6 +128,9 @@ class Fleet:
         for first in range(0, self.size, self._block):
             rows = slice(first, first + self._block)
             imported, exported = energy(self._model, self._homes.rows(rows), moment)
+            if self.cuts is not None:
+                index = np.arange(first, first + len(imported))
+                self.cuts.cut(index, self.slot, imported[:, None], exported[:, None])
             # Both are non-negative; seen as unsigned they add into the registers without a detour over floats.
             self.import_wh[rows] += imported.view(np.uint32)
             self.export_wh[rows] += exported.view(np.uint32)
@@ -138,7 +149,10 @@ class Fleet:
         imported, exported = np.empty(len(rows), dtype=np.uint32), np.empty(len(rows), dtype=np.uint32)
         for first in range(0, len(rows), self._block):
             part = slice(first, first + self._block)
-            imported[part], exported[part] = energy(self._model, self._homes.rows(rows[part]), moment)
+            flows = energy(self._model, self._homes.rows(rows[part]), moment)
+            if self.cuts is not None:
+                self.cuts.cut(rows[part], slot, flows[0][:, None], flows[1][:, None])
+            imported[part], exported[part] = flows
         return imported, exported
 
     def moment(self, slots: NDArray[Any]) -> Moment:
@@ -146,7 +160,7 @@ class Fleet:
         return self._moments.at(slots)
 
     def flows(self, rows: NDArray[Any], moment: Moment) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Wh imported and exported by some rows in each slot of a moment, ``(n, m)``; changes nothing."""
+        """Wh that some rows would import and export in each slot of a moment with nothing cut, ``(n, m)``."""
         return energy(self._model, self._homes.rows(rows).rows((slice(None), None)), moment)
 
     def registers_at(self, rows: NDArray[Any], slots: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -192,6 +206,8 @@ class Fleet:
             wanted = slice(*np.searchsorted(slots, (begin - 1, end - 1)))
             moment = self._moments.at(np.arange(begin, end))
             flows = energy(self._model, homes.rows(slice(0, walking)), moment)
+            if self.cuts is not None:
+                self.cuts.cut(rows[:walking], begin, *flows)
             for register, answer, wh in zip(registers, found, flows, strict=True):
                 since = wh[:, ::-1].cumsum(axis=1, dtype=np.uint64)[:, ::-1]  # Wh from each slot to the window's end
                 answer[wanted] = register[twin[wanted]] - since[twin[wanted], slots[wanted] + 1 - begin]

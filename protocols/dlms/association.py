@@ -6,7 +6,6 @@ The life of an association is :data:`ALLOWED` and :data:`NEXT`; what a client mu
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -95,7 +94,7 @@ class Terms:
     max_pdu: int
 
 
-def refusal(role: Role, request: AssociationRequest, passwords: Mapping[int, bytes]) -> Diagnostic | None:
+def refusal(role: Role, request: AssociationRequest, device: LogicalDevice) -> Diagnostic | None:
     """Why this client may not associate like this, or None when it may (HLS has still to prove itself)."""
     if request.context is not role.context:
         return Diagnostic.CONTEXT_NOT_SUPPORTED
@@ -103,8 +102,8 @@ def refusal(role: Role, request: AssociationRequest, passwords: Mapping[int, byt
         asked_for_none = request.mechanism is Mechanism.NONE
         return Diagnostic.AUTHENTICATION_REQUIRED if asked_for_none else Diagnostic.MECHANISM_NOT_RECOGNISED
     if role.mechanism is Mechanism.LLS:
-        password = passwords.get(role.client)
-        if password is None or not hmac.compare_digest(password, request.secret):
+        password = device.passwords.get(role.client)
+        if password is None or not device.holds(password, request.secret):
             return Diagnostic.AUTHENTICATION_FAILURE
     if role.mechanism is Mechanism.HLS_GMAC and len(request.secret) < _SHORTEST_CHALLENGE:
         return Diagnostic.AUTHENTICATION_FAILURE

@@ -7,6 +7,7 @@ trap 16). :class:`protocols.dlms.security_setup.SecuritySetup` is one in memory.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -50,15 +51,17 @@ class Security(Protocol):
 class LogicalDevice:
     """One logical device.
 
-    ``passwords`` are those of the LLS clients by address, ``random`` gives so many bytes that nobody can foresee (the
-    challenges of HLS). ``max_pdu`` is the longest APDU in bytes that it receives, ``address`` its wPort.
-    ``associated`` is called with the client's address and True when an association stands, False when it is gone.
+    ``passwords`` are those of the LLS clients by address, ``holds`` compares one with what a client gave. ``random``
+    gives so many bytes that nobody can foresee (the challenges of HLS). ``max_pdu`` is the longest APDU in bytes that
+    it receives, ``address`` its wPort. ``associated`` is called with the client's address and True when an association
+    stands, False when it is gone.
     """
 
     objects: ObjectModel
     security: Security
     random: Callable[[int], bytes]
     passwords: Mapping[int, bytes] = field(default_factory=dict)
+    holds: Callable[[bytes, bytes], bool] = hmac.compare_digest
     roles: Mapping[int, Role] = field(default_factory=lambda: ROLES)
     max_pdu: int = 1024
     address: int = 1

@@ -29,6 +29,7 @@ class Purpose(IntEnum):
 
     ENCRYPTION = 1
     AUTHENTICATION = 2
+    WRAPPING = 3
 
 
 class KeyRing:
@@ -44,18 +45,30 @@ class KeyRing:
         """Encryption keys and authentication keys, each (N, 16), of the meters with these system titles (N,)."""
         if not 0 <= epoch < 2**32:
             raise EncodeError(f"a key epoch is a u32, not {epoch}")
-        count = len(titles)
-        blocks = np.zeros((2, count), dtype=_BLOCK)
-        blocks["title"] = titles
-        blocks["epoch"] = epoch
-        blocks["purpose"] = [[Purpose.ENCRYPTION], [Purpose.AUTHENTICATION]]
-        derived = np.frombuffer(self._cipher.encryptor().update(blocks.tobytes()), np.uint8)
-        encryption, authentication = derived.reshape(2, count, 16)
+        encryption, authentication = self._blocks(titles, epoch, [[Purpose.ENCRYPTION], [Purpose.AUTHENTICATION]])
         return encryption, authentication
 
     def for_title(self, title: bytes, epoch: int) -> tuple[bytes, bytes]:
         """Encryption key and authentication key of one meter, by its 8-byte system title."""
-        if len(title) != 8:
-            raise EncodeError(f"a system title has 8 bytes, not {len(title)}")
-        encryption, authentication = self.derive(np.array([int.from_bytes(title, "big")], dtype=np.uint64), epoch)
+        encryption, authentication = self.derive(_one(title), epoch)
         return encryption.tobytes(), authentication.tobytes()
+
+    def wrapping(self, title: bytes) -> bytes:
+        """The key under which new keys travel to one meter (IC64 key transfer)."""
+        (key,) = self._blocks(_one(title), 0, [[Purpose.WRAPPING]])
+        return bytes(key)
+
+    def _blocks(self, titles: NDArray[np.uint64], epoch: int, purposes: list[list[Purpose]]) -> NDArray[np.uint8]:
+        """One AES block for each purpose and title, ``(purposes, titles, 16)``."""
+        blocks = np.zeros((len(purposes), len(titles)), dtype=_BLOCK)
+        blocks["title"] = titles
+        blocks["epoch"] = epoch
+        blocks["purpose"] = purposes
+        derived = np.frombuffer(self._cipher.encryptor().update(blocks.tobytes()), np.uint8)
+        return derived.reshape(*blocks.shape, 16)
+
+
+def _one(title: bytes) -> NDArray[np.uint64]:
+    if len(title) != 8:
+        raise EncodeError(f"a system title has 8 bytes, not {len(title)}")
+    return np.array([int.from_bytes(title, "big")], dtype=np.uint64)

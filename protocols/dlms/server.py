@@ -104,7 +104,7 @@ class Session:
         role = self._role
         if role is None:
             return association.refused(request.context, Diagnostic.NO_REASON)
-        why = association.refusal(role, request, self._device.passwords)
+        why = association.refusal(role, request, self._device)
         if why is not None:
             return association.refused(request.context, why)
         ciphering = None

@@ -34,6 +34,7 @@ class Clocks:
     def __init__(self, plan: FleetPlan, parameters: ClockParameters | None = None) -> None:
         self._parameters = parameters or generation_parameters().clock
         self._seed, self._start = plan.seed, slot_end(plan.first_slot - 1)
+        self._shifts: dict[int, float] = {}
         self._offset_salt, self._drift_salt = salt(plan.seed, "clock offset"), salt(plan.seed, "clock drift")
 
     def offset(self, index: NDArray[Any]) -> NDArray[np.float64]:
@@ -43,6 +44,14 @@ class Clocks:
     def drift(self, index: NDArray[Any]) -> NDArray[np.float64]:
         """Seconds that each clock gains in a second of true time."""
         return self._within(index, self._drift_salt, self._parameters.drift_ppm * 1e-6)
+
+    def put_shift(self, index: int, shift: float) -> None:
+        """One clock was moved forward by ``shift`` seconds altogether; :meth:`of` knows it from now on."""
+        self._shifts[index] = shift
+
+    def of(self, index: int, true_time: float) -> float:
+        """What one clock shows (Unix seconds) at a true time, with the shift put for it."""
+        return float(self.time(np.array([index]), true_time, self._shifts.get(index, 0.0))[0])
 
     def time(self, index: NDArray[Any], true_time: Any, shift: Any = 0.0) -> NDArray[np.float64]:
         """What the clocks show (Unix seconds) at a true time, after having been moved by ``shift`` altogether."""

@@ -25,7 +25,10 @@ _CELLS = 1 << 20  # half-hours of meters that are summed at a time
 
 
 class Ledger:
-    """Registers and energies of a fleet's rows, ``(…, 2)``: import and export in exact Wh."""
+    """Registers and energies of a fleet's rows, ``(…, 2)``: import and export in exact Wh.
+
+    Registers know what was cut, energies do not.
+    """
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -49,13 +52,13 @@ class Ledger:
         for row in range(0, len(rows), step):
             some = rows[row : row + step]
             counted = np.zeros((len(some), high - low + 1, 2), dtype=np.int64)
-            np.cumsum(self.energies(some, low, high - 1), axis=1, out=counted[:, 1:])
+            np.cumsum(self._cut(some, low, self.energies(some, low, high - 1)), axis=1, out=counted[:, 1:])
             since = counted[:, first - low : last - low + 1] - counted[:, here - low, None]
             found[row : row + step] = self.now(some)[:, None] + since
         return found
 
     def energies(self, rows: Rows, first: int, last: int) -> Ints:
-        """Wh ``(n, m, 2)`` in each of the slots ``first … last``, which may be none."""
+        """Wh ``(n, m, 2)`` in each of the slots ``first … last``, which may be none; with nothing cut."""
         if last < first:
             return np.zeros((len(rows), 0, 2), dtype=np.int64)
         if last - first < FEW_SLOTS:
@@ -65,6 +68,11 @@ class Ledger:
             day = self._evaluate(rows, begin, begin + SLOTS_PER_DAY - 1)
             parts.append(day[:, max(first - begin, 0) : last - begin + 1])
         return np.concatenate(parts, axis=1)
+
+    def _cut(self, rows: Rows, first: int, whole: Ints) -> Ints:
+        if self._fleet.cuts is not None:
+            self._fleet.cuts.cut(rows, first, whole[..., 0], whole[..., 1])
+        return whole
 
     def _evaluate(self, rows: Rows, first: int, last: int) -> Ints:
         return np.stack(self._fleet.flows(rows, self._moment(first, last)), axis=-1).astype(np.int64)

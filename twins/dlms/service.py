@@ -1,0 +1,186 @@
+"""Twins on TCP: a listening socket for each, connections that come and go, pushes that go out.
+
+A meter that is off, or starting into another firmware, takes no connection and drops those it has. A client that sends
+nonsense loses its connection, one that does not read is waited for, no other client and no other meter is held up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from collections.abc import Sequence
+
+from protocols.dlms.connection import Connection
+from protocols.dlms.roles import MANAGEMENT, PUBLIC, READER
+from protocols.errors import ProtocolError
+from twins.clock import Clock
+from twins.dlms.logical_device import CONNECTIONS, IDLE_SECONDS, PORT, TwinDevice
+from twins.dlms.push import UDP, destination_of, window_open
+from twins.echonet.addresses import AddressError
+from twins.memory.parts import Push
+from twins.serving.endpoint import Endpoint
+
+_CHUNK = 4096
+_PUSH_TIMEOUT = 10.0  # s that a destination has to take a push
+_MOST_PUSHES = 64  # on their way at a time from all meters; more are dropped, as a full send queue drops
+
+
+class DlmsService:
+    """Serves ``devices`` at ``addresses`` (IPv4, one each) on a TCP port."""
+
+    def __init__(self, devices: Sequence[TwinDevice], addresses: Sequence[str], clock: Clock, port: int = PORT) -> None:
+        self._devices, self._addresses, self._clock, self._port = devices, addresses, clock, port
+        self._sockets: list[socket.socket] = []
+        self._writers: list[set[asyncio.StreamWriter]] = [set() for _ in devices]
+        self._pushes: set[asyncio.Task[None]] = set()
+        self.dropped_pushes = 0
+
+    def open(self) -> None:
+        """Take the addresses; raises :class:`AddressError`."""
+        try:
+            self._sockets = [_listening(address, self._port) for address in self._addresses]
+        except AddressError:
+            self.close()
+            raise
+
+    def endpoints(self) -> list[Endpoint]:
+        """What a client needs: addresses, keys, passwords, wPorts."""
+        return [
+            Endpoint(
+                meter=each.device.view.identity.meter,
+                protocol="dlms",
+                address=address,
+                port=self._port,
+                ids={
+                    "system_title": each.title.hex().upper(),
+                    "logical_device": str(each.logical.address),
+                    "client_public": str(PUBLIC),
+                    "client_reader": str(READER),
+                    "client_management": str(MANAGEMENT),
+                    "reader_password": each.password.decode(),
+                },
+                keys={
+                    "encryption": each.security.keys()[0].hex().upper(),
+                    "authentication": each.security.keys()[1].hex().upper(),
+                    "wrapping": each.device.memory.secrets.wrapping.hex().upper(),
+                },
+                about={"transport": "wrapper", "security_suite": "0"},
+            )
+            for each, address in zip(self._devices, self._addresses, strict=True)
+        ]
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        servers = [
+            await asyncio.start_server(self._handler(place), sock=listening)
+            for place, listening in enumerate(self._sockets)
+        ]
+        self._sockets = []
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for server in servers:
+                server.close()
+            for task in list(self._pushes):
+                task.cancel()
+            for place in range(len(self._devices)):
+                self._hang_up(place)
+
+    def close(self) -> None:
+        """Let go of sockets that were opened and never served."""
+        for listening in self._sockets:
+            listening.close()
+        self._sockets = []
+
+    def look_after(self) -> None:
+        """Hang up on meters that are off, and send what meters have to tell; to be called about once a second."""
+        for place, each in enumerate(self._devices):
+            if self._writers[place] and not each.device.alive:
+                self._hang_up(place)
+            if each.pusher.outbox:
+                self._send_pushes(each)
+
+    def _hang_up(self, place: int) -> None:
+        for writer in self._writers[place]:
+            writer.close()
+
+    def _handler(self, place: int):  # type: ignore[no-untyped-def]
+        each, writers = self._devices[place], self._writers[place]
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if not each.device.alive or len(writers) >= CONNECTIONS:
+                writer.close()
+                return
+            writers.add(writer)
+            connection = Connection(each.logical)
+            try:
+                await self._talk(each, connection, reader, writer)
+            finally:
+                connection.lost()
+                writers.discard(writer)
+                writer.close()
+
+        return talk
+
+    async def _talk(
+        self, each: TwinDevice, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError, ProtocolError):
+            while chunk := await asyncio.wait_for(reader.read(_CHUNK), IDLE_SECONDS):
+                each.device.now = self._clock.now()
+                if not each.device.alive:
+                    return
+                writer.write(connection.receive(chunk))
+                await writer.drain()
+                if each.pusher.outbox:
+                    self._send_pushes(each)
+
+    def _send_pushes(self, each: TwinDevice) -> None:
+        frames, each.pusher.outbox = each.pusher.outbox, []
+        push, alone = each.device.memory.push, destination_of(each.device.memory.push)
+        for frame in frames:
+            if alone is None or len(self._pushes) >= _MOST_PUSHES or not window_open(push, each.device.time):
+                self.dropped_pushes += 1
+                continue
+            task = asyncio.get_running_loop().create_task(self._deliver(push, alone, frame))
+            self._pushes.add(task)
+            task.add_done_callback(self._pushes.discard)
+
+    async def _deliver(self, push: Push, destination: tuple[str, int], frame: bytes) -> None:
+        """Send a push, and again as often as the setup says when nobody takes it."""
+        await asyncio.sleep(random.uniform(0, push.random_start))
+        for attempt in range(push.retries + 1):
+            if attempt:
+                await asyncio.sleep(push.delay)
+            with contextlib.suppress(OSError, TimeoutError):
+                await asyncio.wait_for(_send(push.service, destination, frame), _PUSH_TIMEOUT)
+                return
+        self.dropped_pushes += 1
+
+
+async def _send(service: int, destination: tuple[str, int], frame: bytes) -> None:
+    if service == UDP:
+        family = socket.AF_INET6 if ":" in destination[0] else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as own:
+            own.sendto(frame, destination)
+        return
+    _, writer = await asyncio.open_connection(*destination)
+    writer.write(frame)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind((address, port))
+        own.listen()
+        own.setblocking(False)
+    except OSError as error:
+        own.close()
+        raise AddressError(f"{address} port {port} (TCP) cannot be had: {error.strerror}") from None
+    return own
