@@ -20,6 +20,7 @@ PINGREQ = b"\xc0\x00"
 DISCONNECT = b"\xe0\x00"
 _PUBLISH_QOS0 = 0x30
 _MAX_PACKET = 1 << 20  # a broker that sends more than 1 MiB in one packet is not talking about meters
+_FIRST_LOOK = 16  # packets that are compared in one step, before the steps grow
 
 Bytes2D = NDArray[np.uint8]
 
@@ -114,15 +115,22 @@ class Reader:
     """Turns received bytes into events. Feed it whatever the socket gives; a partial packet waits for the rest."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._needed = 0  # bytes of the packet that the rest begins, as far as that is known
 
     def feed(self, data: bytes) -> Iterator[Event]:
         """Events of all packets complete by now, in order. Raises MqttError; the stream is then beyond repair."""
-        buffer = self._rest + data if self._rest else data
-        at = 0
+        buffer = data
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._needed:  # or a long packet in small pieces would be copied at each of them
+                return
+            buffer = bytes(self._rest)
+        at = self._needed = 0
         while (header := self._header(buffer, at)) is not None:
             body, end = header
             if end > len(buffer):
+                self._needed = end - at
                 break
             if buffer[at] & 0xF0 == _PUBLISH_QOS0:
                 run, at = self._publish_run(buffer, at, body, end)
@@ -130,7 +138,7 @@ class Reader:
             else:
                 yield from self._single(buffer[at], buffer[body:end])
                 at = end
-        self._rest = buffer[at:]
+        self._rest = bytearray(buffer[at:])
 
     @staticmethod
     def _header(buffer: bytes, at: int) -> tuple[int, int] | None:
@@ -159,10 +167,7 @@ class Reader:
         size, head = end - at, topic_at - at
         count = (len(buffer) - at) // size
         packets = np.frombuffer(buffer, dtype=np.uint8, count=count * size, offset=at).reshape(count, size)
-        # Same first bytes (type, length, topic length) mean the same shape; the run ends at the first that differs.
-        same = (packets[:, :head] == packets[0, :head]).all(axis=1)
-        if not same.all():
-            packets = packets[: int(same.argmin())]
+        packets = packets[: _alike(packets[:, :head])]  # same type, length and topic length: the same shape
         cut = head + topic_size
         return PublishRun(packets[:, head:cut], packets[:, cut:]), at + packets.size
 
@@ -175,3 +180,18 @@ class Reader:
             yield Suback(int.from_bytes(body[:2], "big"), body[2:])
         elif kind != 0xD0 or body:  # PINGRESP carries nothing to tell
             raise MqttError(f"unexpected packet 0x{first:02X} with {len(body)} bytes")
+
+
+def _alike(heads: Bytes2D) -> int:
+    """How many rows from the first on equal it.
+
+    Looks no further ahead than twice the run: where every packet differs from the one before, looking at all that
+    follow would take time by the square of the received bytes.
+    """
+    at, ahead = 1, _FIRST_LOOK
+    while at < len(heads):
+        same = (heads[at : at + ahead] == heads[0]).all(axis=1)
+        if not same.all():
+            return at + int(same.argmin())
+        at, ahead = at + ahead, 2 * ahead
+    return len(heads)

@@ -1,4 +1,4 @@
-"""Planted defects of twins: deliberate faults by name, to prove that the bench catches them.
+"""Planted defects on the A-route, carried out for many twins at once.
 
 Each defect works at one point of a reading's way; a healthy fleet passes all points untouched.
 """
@@ -11,17 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.slots import SLOTS_PER_DAY
-from twins.shard.spec import DefectKind, DefectPlan
+from twins.catalogue import DefectKind
+from twins.shard.spec import DefectPlan
 
-KINDS: dict[DefectKind, str] = {
-    "register-falls": "once a day the import register steps back by 1 kWh",
-    "wrong-tag": "every message leaves with one bit of its tag turned",
-    "counter-repeats": "every second message bears the invocation counter of the one before it",
-    "silent": "the meter neither sends nor answers",
-    "late": "every reading is sent this many minutes late",
-    "resend-differs": "a value that is asked for again is 1 kWh higher than it was",
-    "wrong-sign": "instantaneous power (E7) has the wrong sign on the B-route, which `bench serve` shows",
-}
 _NO_WH, _STEP_WH = np.uint64(0), np.uint64(1000)
 
 
@@ -30,7 +22,7 @@ class Defects:
 
     def __init__(self, plans: Sequence[DefectPlan], start: int, stop: int) -> None:
         size = stop - start
-        self._has: dict[str, NDArray[np.bool_]] = {}
+        self._has: dict[DefectKind, NDArray[np.bool_]] = {}
         self._late = np.zeros(size) if any(plan.kind == "late" for plan in plans) else None
         for plan in plans:
             rows = np.array([i - start for i in plan.meters if start <= i < stop], dtype=np.int64)
@@ -75,5 +67,5 @@ class Defects:
         """The import registers as these meters repeat them when asked."""
         return import_wh + np.where(self._of("resend-differs", rows), _STEP_WH, _NO_WH)
 
-    def _of(self, kind: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _of(self, kind: DefectKind, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         return self._has[kind][rows] if kind in self._has else np.zeros(len(rows), dtype=np.bool_)

@@ -56,7 +56,7 @@ class Fleet:
         self.counter = np.zeros(self.size, dtype=np.uint32)
         self.import_wh = np.zeros(self.size, dtype=np.uint64)
         self.export_wh = np.zeros(self.size, dtype=np.uint64)
-        self._model = japanese()
+        self._model = japanese(plan.meter_classes)
         self._homes = Homes.empty(self.size)
         self._block = block
         self.cuts: Cuts | None = None

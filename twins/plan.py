@@ -8,7 +8,7 @@ concentrator by concentrator. Nothing here is random.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 import numpy as np
@@ -18,8 +18,17 @@ MAKER = b"TWN"  # three-letter maker code of a twin's system title; not a regist
 HEAD_END_TITLE = b"TWNHES\x00\x01"  # system title of the head-end: the IV space it counts in
 
 
+MeterClass: TypeAlias = Literal["LV", "HV", "gas", "water"]
+"""What a meter measures, and where: low-voltage or high-voltage electricity, city gas, water."""
+
+METER_CLASSES: tuple[MeterClass, ...] = get_args(MeterClass)
+
+
 class AreaPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One area: a utility's piece of field with one medium and one mix of homes."""
+    """One area: a utility's piece of field with one medium, one class of meters and one mix of customers.
+
+    ``through`` names the LV area whose meters read those of this one (:mod:`twins.hosts`); empty when none do.
+    """
 
     name: str
     utility: str
@@ -29,6 +38,8 @@ class AreaPlan(msgspec.Struct, frozen=True, kw_only=True):
     generation_mix: dict[str, float]
     load_mix: dict[str, float]
     pv_share: float
+    meter_class: MeterClass = "LV"
+    through: str = ""
 
     @property
     def meters(self) -> int:
@@ -53,6 +64,11 @@ class FleetPlan(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         """Concentrators in the whole fleet."""
         return int(self._first_concentrator[-1])
 
+    @property
+    def meter_classes(self) -> frozenset[MeterClass]:
+        """Classes of meters that there are."""
+        return frozenset(area.meter_class for area in self.areas)
+
     @cached_property
     def _first_meter(self) -> NDArray[np.int64]:
         return np.concatenate([[0], np.cumsum([area.meters for area in self.areas], dtype=np.int64)])
@@ -70,6 +86,10 @@ class FleetPlan(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         area = self.area_of(index)
         size = np.array([a.meters_per_concentrator for a in self.areas], dtype=np.int64)
         return self._first_concentrator[area] + (index - self._first_meter[area]) // size[area]
+
+    def class_of(self, index: int) -> MeterClass:
+        """Class of the meter with this index."""
+        return self.areas[int(self.area_of(np.array([index]))[0])].meter_class
 
     def first_meter_of_area(self, area: int) -> int:
         """Index of the first meter of an area."""

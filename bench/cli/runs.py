@@ -6,17 +6,13 @@ On a terminal the listings are tables; into a pipe they are plain aligned lines;
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from bench.cli.output import echo_json, print_table
 from bench.measure import Measurement
 from bench.record.folder import LAST, RunEntry, RunFolder, find, list_runs, state_of
 from bench.record.model import RunRecord
@@ -36,12 +32,16 @@ def runs(results: Results = Path("results"), as_json: AsJson = False) -> None:
     """List the runs, newest first; unfinished and broken ones too."""
     entries = list_runs(results)
     if as_json:
-        _echo_json([_entry_object(entry) for entry in entries])
+        echo_json([_entry_object(entry) for entry in entries])
         return
     if not entries:
         typer.echo(f"{results}: no runs yet; `bench run TOPOLOGY` makes one")
         return
-    _print_table(("run", "verdict", "campaign", "twins", "started (UTC)"), [_entry_row(entry) for entry in entries])
+    print_table(
+        ("run", "verdict", "campaign", "twins", "started (UTC)"),
+        [_entry_row(entry) for entry in entries],
+        colors=_COLORS,
+    )
     for entry in entries:
         if entry.problem:
             typer.echo(entry.problem)
@@ -52,15 +52,16 @@ def show(run: Run = LAST, results: Results = Path("results"), as_json: AsJson = 
     folder = find(results, run)
     record = folder.load()
     if as_json:
-        _echo_json(_record_object(folder, record))
+        echo_json(_record_object(folder, record))
         return
     for line in _headline(folder, record):
         typer.echo(line)
     typer.echo("")
-    _print_table(
+    print_table(
         ("measurement", "value", "limit", "verdict", "requirements"),
         [_measurement_row(item) for item in record.measurements],
         right=(1,),
+        colors=_COLORS,
     )
     typer.echo("")
     for line in (*_shortfall_lines(record), *_folder_lines(folder)):
@@ -77,7 +78,7 @@ def report(
     folder = find(results, run)
     path = render(folder)
     if as_json:
-        _echo_json({"run_id": folder.run_id, "report": str(path)})
+        echo_json({"run_id": folder.run_id, "report": str(path)})
     else:
         typer.echo(str(path))
     if open_it:
@@ -168,33 +169,3 @@ def _measurement_row(item: Measurement) -> tuple[str, ...]:
         item.verdict if judged else "",
         " ".join(item.requirements),
     )
-
-
-def _print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    console = Console()
-    if not console.is_terminal:
-        for line in _aligned([headers, *rows], right):
-            typer.echo(line)
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column, header in enumerate(headers):
-        table.add_column(header, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell, style=_COLORS.get(cell, "")) for cell in row))
-    console.print(table)
-
-
-def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = (
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(cells).rstrip())
-    return lines
-
-
-def _echo_json(value: object) -> None:
-    typer.echo(msgspec.json.encode(value).decode())

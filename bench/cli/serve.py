@@ -2,51 +2,80 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
+import os
 import signal
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 import typer
 
 from bench.errors import InputError
+from bench.record.atomic import replacing
 from bench.runner import master_key
-from bench.serving import check_host, chosen_meters, planted, serving_plan
+from bench.serving.choose import check_host, chosen_meters, serving_plan
+from bench.serving.watch import ServingProcess, endpoint_of, ready_of
 from bench.topology.load import load_topology
-from protocols.echonet.transport import PORT
+from protocols.dlms.wrapper import PORT as DLMS_PORT
+from protocols.echonet.transport import PORT as ECHONET_PORT
 from protocols.slots import jst
-from twins.chosen import ChosenTwins
-from twins.clock import ClockSpec, make_clock
 from twins.echonet.addresses import FIRST, AddressError, loopback_addresses
-from twins.echonet.node import TwinNode
-from twins.echonet.service import EchonetService
-from twins.echonet.udp import UdpTwins
-from twins.meter.clock import Clocks
+from twins.serving.spec import Protocols, Ready, ServeSpec
+from twins.wisun.service import DIALECTS
+
+MODBUS_PORT = 5020
+"""The port of Modbus TCP is 502, which only the superuser may take."""
+
+_ELSEWHERE = "end what has it, or serve elsewhere with --first-address, --port, --dlms-port or --modbus-port"
+
+ENDPOINTS = Path("results/.serving/endpoints.jsonl")
+"""Where the endpoints stand while they are served, for ``bench meter``."""
 
 
 def serve(
     topology: Annotated[Path, typer.Argument(help="Topology file (YAML).", show_default=False)],
     meter: Annotated[list[str] | None, typer.Option(help="A meter to serve; may be given often.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many to serve when none is named: the first ones.")] = 8,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(help=f"A protocol to serve: {', '.join(get_args(Protocols))}; may be given often. [default: all]"),
+    ] = None,
     first_address: Annotated[str, typer.Option(help="IPv4 loopback address of the first; the others follow.")] = FIRST,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="UDP port of twins and of their peers alike.")] = PORT,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="UDP port of ECHONET Lite, of twins and of their peers alike.")
+    ] = ECHONET_PORT,
+    dlms_port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port of DLMS.")] = DLMS_PORT,
+    modbus_port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port of Modbus.")] = MODBUS_PORT,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(help=f"What the sticks speak: {', '.join(DIALECTS)}; may be given often. [default: BP35A1]"),
+    ] = None,
+    sticks: Annotated[int, typer.Option(min=0, help="Meters in whose homes a Wi-SUN stick stands.")] = 8,
+    terminals: Annotated[
+        Path | None, typer.Option(help="Folder of the sticks' terminals. [default: a temporary one]")
+    ] = None,
+    memory: Annotated[
+        Path | None,
+        typer.Option(help="Folder in which the meters' memory outlasts this serving. [default: forgotten at the end]"),
+    ] = None,
     notify: Annotated[
         str | None, typer.Option(help="Address of a controller that gets the half-hours as INFC; else the group, INF.")
     ] = None,
+    endpoints: Annotated[Path, typer.Option(help="File that lists the endpoints meanwhile.")] = ENDPOINTS,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, a last one when ready.")] = False,
 ) -> None:
-    """Put twins on ECHONET Lite, UDP port 3610, one loopback address each, until Ctrl-C.
+    """Put twins on real endpoints until Ctrl-C: ECHONET Lite, Wi-SUN sticks, DLMS, Modbus.
 
-    A virtual topology is served at the pace of the wall clock, beginning at its clock.start.
+    Each twin has a loopback address of its own. A virtual topology is served at the pace of the wall clock, beginning
+    at its clock.start. What is done to a meter is remembered, even when the serving process is killed.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     loaded = load_topology(topology).topology
-    plan, spec = serving_plan(loaded, time.time())
+    plan, clock = serving_plan(loaded, time.time())
     indices = chosen_meters(plan.meters, meter or [], count)
     try:
         addresses = loopback_addresses(len(indices), first_address)
@@ -54,57 +83,96 @@ def serve(
         raise InputError(f"{error}; see --first-address") from None
     if notify is not None:
         check_host(notify)
-    clock, twins = make_clock(spec), ChosenTwins(plan, indices)
-    clocks, master, defects = Clocks(plan), master_key(plan.seed), planted(loaded)
-    nodes = [TwinNode(view, clocks, master, defects.get(view.index, ())) for view in twins.views]
-    udp = UdpTwins(nodes, addresses, clock, port)
-    service = EchonetService(twins, nodes, udp, clock, notify)
-    try:
-        udp.open()
-    except AddressError as error:
-        raise InputError(f"{error}; end what has it, or serve elsewhere with --first-address") from None
-    try:
-        asyncio.run(_until_told(service, lambda: _show(nodes, addresses, udp, port, spec, as_json)))
-    finally:
-        udp.close()
-        for number, what in ((udp.lost, "could not be sent"), (service.given_up, "were never confirmed")):
-            if number:
-                typer.echo(f"{number} datagrams {what}", err=True)
+    with tempfile.TemporaryDirectory(prefix="bench-serve-") as folder:
+        work = Path(folder)
+        spec = ServeSpec(
+            plan=plan,
+            clock=clock,
+            meters=tuple(indices),
+            addresses=tuple(addresses),
+            master_key=master_key(plan.seed),
+            defects=loaded.defect_plans(),
+            protocols=_known("protocol", protocol, get_args(Protocols), get_args(Protocols)),  # type: ignore[arg-type]
+            memory=str(memory or work / "memory"),
+            terminals=str(terminals or work / "sticks"),
+            echonet_port=port,
+            dlms_port=dlms_port,
+            modbus_port=modbus_port,
+            dialects=_known("dialect", dialect, DIALECTS, ("BP35A1",)),
+            sticks=sticks,
+            notify=notify,
+        )
+        _serve(ServingProcess(spec, work), endpoints, as_json)
 
 
-async def _until_told(service: EchonetService, show: Callable[[], None]) -> None:
-    loop, serving = asyncio.get_running_loop(), asyncio.create_task(service.run())
+def _serve(serving: ServingProcess, endpoints: Path, as_json: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, serving.cancel)
-    await asyncio.sleep(0)  # the service begins to answer
-    show()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
+        signal.signal(number, lambda *_: serving.stop())
+    try:
+        try:
+            lines = list(serving.start())
+        except InputError as error:
+            raise InputError(f"{error}; {_ELSEWHERE}") from None
+        if lines:
+            with _listed(endpoints, lines):
+                _show(lines, as_json)
+                _watch(serving, as_json)
+    finally:
+        serving.close()
 
 
-def _show(
-    nodes: list[TwinNode], addresses: list[str], udp: UdpTwins, port: int, spec: ClockSpec, as_json: bool
-) -> None:
-    for place, (node, address) in enumerate(zip(nodes, addresses, strict=True)):
-        who = node.view.identity
-        ipv6 = udp.ipv6 if place == 0 else None
-        endpoint = {
-            "meter": who.meter,
-            "protocol": "echonet-lite",
-            "address": address,
-            "ipv6": ipv6,
-            "port": port,
-            "ids": {"route_b_id": node.number.hex().upper(), "serial": who.serial, "maker": who.maker.hex().upper()},
-            "eoj": str(node.eoj),
-            "release": node.release,
-        }
-        if as_json:
-            typer.echo(msgspec.json.encode(endpoint).decode())
-        else:
-            also = f" and [{ipv6}]:{port}" if ipv6 else ""
-            typer.echo(f"{who.meter}  ECHONET Lite  {node.eoj} release {node.release}  {address}:{port}{also}")
+def _watch(serving: ServingProcess, as_json: bool) -> None:
+    while (how := serving.wait()) is not None:
+        lines = list(serving.start())
+        if lines and as_json:
+            typer.echo(_ready_line(lines[-1]))
+        typer.echo(f"the serving process {how}; started again as process {serving.pid}", err=True)
+
+
+@contextlib.contextmanager
+def _listed(path: Path, lines: list[bytes]) -> Iterator[None]:
+    """The endpoints in a file while they are served; its ready line names this process."""
+    content = b"".join(line + b"\n" for line in (*lines[:-1], _ready_line(lines[-1])))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as beside:
+        beside.touch(mode=0o600)  # it names keys
+        beside.write_bytes(content)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == content:  # another serving may have put its own there
+                path.unlink()
+
+
+def _show(lines: list[bytes], as_json: bool) -> None:
     if as_json:
-        typer.echo(msgspec.json.encode({"ready": True, "twins": len(nodes), "clock": spec}).decode())
-    else:
-        pace = "real time" if spec.scale == 1 else f"{spec.scale:g} times real time"
-        typer.echo(f"ready; the clock began at {jst(spec.start):%Y-%m-%d %H:%M} JST, in {pace}; Ctrl-C ends it")
+        for line in (*lines[:-1], _ready_line(lines[-1])):
+            typer.echo(line)
+        return
+    for line in lines[:-1]:
+        endpoint = endpoint_of(line)
+        about = " ".join(value for name, value in endpoint.about.items() if name in ("eoj", "dialect"))
+        typer.echo(f"{endpoint.meter}  {endpoint.protocol:<12}  {endpoint.place}  {about}".rstrip())
+    typer.echo(_begun(ready_of(lines[-1])))
+    sys.stdout.flush()
+
+
+def _ready_line(line: bytes) -> bytes:
+    """The last line with both processes: this one, and the one that serves (``shard_pid``)."""
+    ready = ready_of(line)
+    return msgspec.json.encode(msgspec.to_builtins(ready) | {"pid": os.getpid(), "shard_pid": ready.pid})
+
+
+def _begun(ready: Ready) -> str:
+    clock = ready.clock
+    pace = "real time" if clock.scale == 1 else f"{clock.scale:g} times real time"
+    began = f"{jst(clock.start):%Y-%m-%d %H:%M} JST"
+    return f"ready; the clock began at {began}, in {pace}; --json shows ids and keys; Ctrl-C ends it"
+
+
+def _known(what: str, given: list[str] | None, known: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    for name in given or ():
+        if name not in known:
+            raise InputError(f"--{what} {name}: there is none; take {', '.join(known)}")
+    return tuple(dict.fromkeys(given)) if given else default

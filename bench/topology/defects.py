@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
 from bench.topology.base import Number, Table
 from bench.topology.problems import Fault, reject, shown
-from twins.defects import KINDS
+from twins.catalogue import DEFECTS, DefectKind
 from twins.plan import MAKER, meter_id
 from twins.shard.spec import DefectPlan
 
 _METER_ID = re.compile(rf"{MAKER.decode()}(\d{{12}})", re.ASCII)
 
-PlainKind: TypeAlias = Literal[
-    "register-falls", "wrong-tag", "counter-repeats", "silent", "resend-differs", "wrong-sign"
-]
+if TYPE_CHECKING:
+    PlainKind: TypeAlias = DefectKind
+else:  # a Literal of the catalogue's names, so that the schema lists them and editors offer them
+    PlainKind = Literal[tuple(kind for kind in DEFECTS if kind != "late")]
+
+
+def _in_words() -> str:
+    return " ".join(f"{name}: {defect.text}." for name, defect in DEFECTS.items() if name != "late")
 
 
 def _meters(value: object) -> object:
@@ -57,14 +62,14 @@ Meters: TypeAlias = Annotated[
 class PlainDefect(Table):
     """A defect that needs no number."""
 
-    kind: PlainKind = Field(description=" ".join(f"{kind}: {KINDS[kind]}." for kind in get_args(PlainKind)))
+    kind: PlainKind = Field(description=_in_words())
     meters: Meters
 
 
 class LateDefect(Table):
     """Readings that leave the meter late."""
 
-    kind: Literal["late"] = Field(description=f"{KINDS['late']}.")
+    kind: Literal["late"] = Field(description=f"{DEFECTS['late'].text}.")
     meters: Meters
     minutes: Annotated[Number, Field(gt=0, le=1440)] = Field(description="By how many minutes.")
 

@@ -16,8 +16,9 @@ from bench.topology.campaigns import Campaigns
 from bench.topology.clock import Clock
 from bench.topology.defects import Defect, check_meters, plan_defects
 from bench.topology.problems import Fault, reject, shown
+from twins.hosts import ATTACHABLE
 from twins.load.parameters import japan
-from twins.plan import AreaPlan, FleetPlan
+from twins.plan import METER_CLASSES, AreaPlan, FleetPlan, MeterClass
 from twins.shard.spec import AreaField, DefectPlan
 
 __all__ = ["Area", "Bus", "Clock", "EmbeddedBus", "Engine", "ExternalBus", "HeadEnd", "MosquittoBus", "Topology"]
@@ -29,7 +30,8 @@ Utility: TypeAlias = Literal[
 ]
 
 _LOAD_CLASSES = {
-    name: f"Share of meters of the load class {name}, {load.annual_kwh:,.0f} kWh a year on average."
+    name: f"Share of {load.meter_class} meters of the load class {name}, {load.annual:,.0f} "
+    f"{japan().customers_of(load.meter_class).unit} a year on average."
     for name, load in japan().classes.items()
 }
 
@@ -79,14 +81,26 @@ class Area(Table):
     meters_per_concentrator: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(
         default=250, description="Meters at each concentrator. Published: 500 at most, about 250 on average."
     )
+    meter_class: MeterClass = Field(
+        default="LV",
+        description="What its meters are: LV and HV (low- and high-voltage electricity), gas, water. Gas and water "
+        "meters have no generator behind them and are all of the current generation.",
+    )
+    through: str | None = Field(
+        default=None,
+        description="Name of the LV area whose meters read those of this one (gas and water, where it is needed): "
+        "meter k is read through meter k of that area, from the first again when those are fewer.",
+        examples=["suburb"],
+    )
     generation_mix: GenerationMix = Field(
         default=GenerationMix(current=1.0),
         description="Shares of the meter generations; they sum to 1.",
         examples=[{"current": 0.9, "next": 0.1}],
     )
     load_mix: Annotated[dict[str, Share], AfterValidator(_check_load_mix)] = Field(
-        default={"household": 1.0},
-        description="Shares of the load classes; they sum to 1.",
+        default={},
+        description="Shares of the load classes, which are those of the meter class; they sum to 1. Without it all "
+        "meters are of its first: " + ", ".join(japan().classes_of(name)[0] for name in METER_CLASSES) + ".",
         json_schema_extra=known_names(_LOAD_CLASSES),
         examples=[{"household": 0.8, "all_electric": 0.15, "shop": 0.05}],
     )
@@ -101,6 +115,34 @@ class Area(Table):
     def meters(self) -> int:
         """Meters in the area."""
         return self.concentrators * self.meters_per_concentrator
+
+    @property
+    def mix(self) -> dict[str, float]:
+        """The load classes of the meters, also where the file does not say."""
+        return self.load_mix or {japan().classes_of(self.meter_class)[0]: 1.0}
+
+    @model_validator(mode="after")
+    def _fits_its_meters(self) -> Self:
+        own, faults = japan().classes_of(self.meter_class), []
+        for name in self.load_mix:
+            if name not in own:
+                what = f"is a load class of {japan().classes[name].meter_class} meters, not of {self.meter_class}"
+                faults.append(Fault(("load_mix", name), what, f"{self.meter_class} has {', '.join(own)}", on_key=True))
+        if self.meter_class in ATTACHABLE:
+            if self.pv_share:
+                faults.append(Fault(("pv_share",), f"{self.meter_class} meters have no generator", "remove it"))
+            if self.generation_mix.next:
+                what = f"{self.meter_class} meters have no next generation here"
+                faults.append(Fault(("generation_mix", "next"), what, "remove generation_mix"))
+            if self.through is None:
+                right = "add through: the name of the LV area whose meters read these"
+                faults.append(Fault(("through",), f"is missing for {self.meter_class} meters", right))
+        elif self.through is not None:
+            what = f"{self.meter_class} meters are not read through others"
+            faults.append(Fault(("through",), what, "remove it", on_key=True))
+        if faults:
+            reject(*faults)
+        return self
 
 
 class Recollection(Table):
@@ -181,6 +223,12 @@ class Topology(Table):
                 right = "give each area a name of its own"
                 faults.append(Fault((position, "name"), f"{area.name} is the name of an area above", right))
             names.add(area.name)
+        hosts = [area.name for area in areas if area.meter_class == "LV"]
+        for position, area in enumerate(areas):
+            if area.through is not None and area.through not in hosts:
+                what = f"{shown(area.through)} is not the name of an LV area"
+                right = f"give {' or '.join(hosts)}" if hosts else "describe an LV area"
+                faults.append(Fault((position, "through"), what, right))
         if (meters := sum(area.meters for area in areas)) > MAX_METERS:
             right = f"have at most {MAX_METERS:,}, all of Japan's"
             faults.append(Fault((), f"the areas have {meters:,} meters together", right))
@@ -224,7 +272,7 @@ class Topology(Table):
 
 
 def _area_plan(area: Area) -> AreaPlan:
-    mix = area.load_mix
+    mix = area.mix
     total = sum(mix.values())  # 1 but for rounding in the file
     return AreaPlan(
         name=area.name,
@@ -235,4 +283,6 @@ def _area_plan(area: Area) -> AreaPlan:
         generation_mix={"current": area.generation_mix.current, "next": area.generation_mix.next},
         load_mix={name: share / total for name, share in mix.items()},
         pv_share=area.pv_share,
+        meter_class=area.meter_class,
+        through=area.through or "",
     )

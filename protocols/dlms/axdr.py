@@ -133,11 +133,14 @@ def _encode_content(data: Data) -> bytes:
 
 
 class Reader:
-    """Takes fields from the front of some bytes; every short or wrong one is a :class:`ProtocolError`."""
+    """Takes fields from the front of some bytes; every short or wrong one is a :class:`ProtocolError`.
 
-    def __init__(self, raw: bytes) -> None:
-        if len(raw) > MAX_APDU:
-            raise ProtocolError(f"{len(raw)} bytes, at most {MAX_APDU} are allowed")
+    ``limit`` in bytes is above that of an APDU only for values that came in blocks.
+    """
+
+    def __init__(self, raw: bytes, limit: int = MAX_APDU) -> None:
+        if len(raw) > limit:
+            raise ProtocolError(f"{len(raw)} bytes, at most {limit} are allowed")
         self._raw = raw
         self._at = 0
 
@@ -194,6 +197,8 @@ class Reader:
             type_ = DataType(tag)
         except ValueError:
             raise ProtocolError(f"unsupported data type {tag}") from None
+        if type_ is DataType.NULL:
+            return NULL
         if type_ in _INTEGERS:
             size, signed = _INTEGERS[type_]
             return Data(type_, self.integer(size, signed=signed))
@@ -208,8 +213,6 @@ class Reader:
         return tuple([self.data(depth + 1) for _ in range(count)])
 
     def _simple(self, type_: DataType) -> Value:
-        if type_ is DataType.NULL:
-            return None
         if type_ is DataType.BOOLEAN:
             return self.integer(1) != 0
         if type_ in _FIXED:
@@ -226,9 +229,9 @@ class Reader:
         return raw.decode("ascii")
 
 
-def decode(raw: bytes) -> Data:
-    """The one value that these bytes are."""
-    reader = Reader(raw)
+def decode(raw: bytes, limit: int = MAX_APDU) -> Data:
+    """The one value that these bytes, at most ``limit``, are."""
+    reader = Reader(raw, limit)
     data = reader.data()
     reader.end()
     return data

@@ -42,12 +42,13 @@ from protocols.dlms.apdu import (
     Method,
 )
 from protocols.dlms.axdr import Data, DataType, Reader, array, decode, encode, octets, structure
+from protocols.dlms.blocks import MAX_VALUE, Block, Incoming, Outgoing
 from protocols.dlms.blocks import OVERHEAD as BLOCK_OVERHEAD
-from protocols.dlms.blocks import Block, Incoming, Outgoing
 from protocols.dlms.ciphering import OVERHEAD, Form
 from protocols.dlms.client_protection import Protection
 from protocols.dlms.clock import DateTime
 from protocols.dlms.conformance import SERVED, Conformance
+from protocols.dlms.device import MIN_PDU
 from protocols.dlms.errors import AccessRefusedError, AssociationRefusedError, ExceptionReceivedError
 from protocols.dlms.get import GetRequestList, GetRequestNext, GetResponseBlock, GetResponseList, read_results
 from protocols.dlms.initiate import CONFIRMED_SERVICE_ERROR, ConfirmedServiceError, InitiateRequest, InitiateResponse
@@ -130,7 +131,7 @@ class Client:
             self.protection.meet(response.title)
         granted = response.user_information
         granted = self._protected().open(granted) if self._ciphered else granted
-        self._agreed = InitiateResponse.from_bytes(granted)
+        self._agreed = _with_room(InitiateResponse.from_bytes(granted))
         if self._mechanism is Mechanism.HLS_GMAC:
             yield from self._prove(response.secret)
         return self._agreed
@@ -166,7 +167,7 @@ class Client:
         answer: GetResponseNormal | GetResponseBlock
         answer = yield from self._ask(request, GetResponseNormal, GetResponseBlock)
         if isinstance(answer, GetResponseBlock):
-            return decode((yield from self._join(answer)))
+            return decode((yield from self._join(answer)), MAX_VALUE)
         return _success(answer.result)
 
     def get_list(self, *attributes: Attribute) -> Exchange[tuple[Data | DataAccessResult, ...]]:
@@ -177,7 +178,7 @@ class Client:
         if isinstance(answer, GetResponseList):
             results = answer.results
         else:
-            reader = Reader((yield from self._join(answer)))
+            reader = Reader((yield from self._join(answer)), MAX_VALUE)
             results = read_results(reader)
             reader.end()
         if len(results) != len(attributes):
@@ -258,7 +259,7 @@ class Client:
         while (whole := incoming.take(answer.block)) is None:
             request = ActionRequestNext(answer.invoke_id, answer.block.number)
             answer = yield from self._ask(request, ActionResponseBlock)
-        reader = Reader(whole)
+        reader = Reader(whole, MAX_VALUE)
         outcome = read_outcome(reader)
         reader.end()
         return outcome
@@ -304,6 +305,13 @@ def run(exchange: Exchange[_T], send: Callable[[bytes], bytes]) -> _T:
             request = exchange.send(send(request))
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
+
+
+def _with_room(granted: InitiateResponse) -> InitiateResponse:
+    """The terms, if the server can receive at least a ciphered block; 0 is no limit."""
+    if 0 < granted.max_pdu < MIN_PDU:
+        raise ProtocolError(f"a server that receives at most {granted.max_pdu} bytes")
+    return granted
 
 
 def _check_accepted(response: AssociationResponse) -> None:

@@ -56,6 +56,8 @@ class Protection:
         form = form_of(apdu)
         if form is Form.PLAIN:
             raise ProtocolError(f"a plain answer {apdu[:1].hex()} to a ciphered request")
+        if not self.server_title:
+            raise SecurityError("a ciphered answer of a server that has not named itself")
         if form is Form.GENERAL:
             _, counter, plain = unprotect_general(apdu, self._keys_of, {AUTHENTICATED_ENCRYPTED})
         else:

@@ -12,8 +12,9 @@ carried and moves nothing: the deviation already holds for the local time that i
 from __future__ import annotations
 
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta, timezone
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -67,13 +68,13 @@ class DateTime:
         """Read 12 bytes; every byte pattern can be read, :meth:`unix` says whether it is an instant."""
         if len(raw) != TIME_BYTES:
             raise ProtocolError(f"a date-time of {len(raw)} bytes instead of {TIME_BYTES}")
-        fields = zip(_FIELDS.unpack(raw), _UNSPECIFIED, strict=True)
-        return cls(*[None if value == unspecified else value for value, unspecified in fields])
+        pairs = zip(_FIELDS.unpack(raw), _UNSPECIFIED, strict=True)
+        return cls(*[None if value == unspecified else value for value, unspecified in pairs])
 
     def to_bytes(self) -> bytes:
         """The 12 bytes."""
-        fields = zip(astuple(self), _UNSPECIFIED, strict=True)
-        filled = [unspecified if value is None else value for value, unspecified in fields]
+        pairs = zip(_parts(self), _UNSPECIFIED, strict=True)
+        filled = [unspecified if value is None else value for value, unspecified in pairs]
         try:
             return _FIELDS.pack(*filled)
         except struct.error as error:
@@ -97,6 +98,9 @@ class DateTime:
         if self.weekday is not None and self.weekday != local.isoweekday():
             raise ProtocolError(f"{self} falls on day {local.isoweekday()} of the week")
         return int((local - _EPOCH).total_seconds())
+
+
+_parts = attrgetter(*(field.name for field in fields(DateTime)))
 
 
 def encode_times(unix_seconds: NDArray[Any]) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from typing import Final
 from protocols.dlms.apdu import DataAccessResult
 from protocols.dlms.axdr import Data, DataType, array, octets, structure
 from protocols.dlms.clock import JST_DEVIATION, DateTime
-from protocols.dlms.errors import RefusalError
+from protocols.dlms.errors import EncodeError, RefusalError
 from protocols.dlms.objects import Attr, CosemObject
 from protocols.dlms.roles import IDENTIFIED, NOBODY
 from protocols.dlms.values import (
@@ -168,7 +168,8 @@ def _take_profile(value: Data) -> Emergency | None:
         return None
     try:
         instant = DateTime.from_bytes(raw).unix(JST_DEVIATION)
-    except ProtocolError as error:
+        DateTime.from_unix(instant)  # or it could not be told again: an hour of year 1 may be none of it in Japan
+    except (ProtocolError, EncodeError) as error:
         raise RefusalError(DataAccessResult.TYPE_UNMATCHED, str(error)) from None
     return Emergency(emergency[0], instant, emergency[1])
 

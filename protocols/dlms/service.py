@@ -69,6 +69,9 @@ NEEDED: Final[dict[type[Request], Conformance]] = {
 NOT_SUPPORTED: Final = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceError.SERVICE_NOT_SUPPORTED).to_bytes()
 TOO_LONG: Final = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceError.PDU_TOO_LONG).to_bytes()
 
+LONGEST_LIST: Final = 256 * 1024
+"""Bytes of the values of one list, our own limit: 64 times a whole profile would keep a server busy for minutes."""
+
 _CONFIRMED = 0x40  # of the invoke-id-and-priority byte
 _SUCCESS = DataAccessResult.SUCCESS
 
@@ -163,7 +166,7 @@ class Services:
             except RefusalError as refusal:
                 results.append(bytes([1, refusal.result]))
             size += len(results[-1])
-            if size > MAX_VALUE:  # a list of long buffers is not even read to its end
+            if size > LONGEST_LIST:  # a list of long buffers is not even read to its end
                 return TOO_LONG
         raw = encode_length(len(results)) + b"".join(results)
         whole = GET_RESPONSE_LIST + uint(request.invoke_id, 1) + raw

@@ -34,7 +34,7 @@ from protocols.echonet.values import (
     TimeCodec,
 )
 
-_REGISTER = Integer(4, 0, 99_999_999, {0xFFFFFFFE: Special.NO_DATA})
+_NO_DATA = {0xFFFFFFFE: Special.NO_DATA}
 
 # The ranges of both signed fields end three short of the type: the codes beyond are no data, over and under. The
 # published ranges name only the first; over and under are as an independent client reads them.
@@ -57,6 +57,22 @@ _ENERGY_UNIT = {code: _FRACTIONS[code] for code in range(5)} | {code: _MULTIPLES
 
 _SELECTOR_2 = SelectorCodec(12, SLOT)
 _SELECTOR_3 = SelectorCodec(10, MINUTE)
+
+
+def _registers(eight: Integer, nine: Integer) -> dict[str, AnyCodec]:
+    """The data types that carry registers of at most eight digits, or volumes of at most nine."""
+    return {
+        "register": eight,
+        "two_registers": Row(eight, 2),
+        "stamped_register": StampedCodec(Row(eight, 1)),
+        "stamped_registers": StampedCodec(Row(eight, 2)),
+        "day_history": DayHistoryCodec(Row(eight, SLOTS_PER_DAY)),
+        "series_2": SeriesCodec(_SELECTOR_2, Row(eight, 2)),
+        "series_3": SeriesCodec(_SELECTOR_3, Row(eight, 2)),
+        "register_9": nine,
+        "history_9": Row(nine, SLOTS_PER_DAY),
+    }
+
 
 CODECS: dict[str, AnyCodec] = {
     "on_off": Choice({0x30: "on", 0x31: "off"}),
@@ -96,19 +112,16 @@ CODECS: dict[str, AnyCodec] = {
     "volume_unit": Choice(_FRACTIONS),
     "day_of_month": Integer(1, 1, 31),
     "history_day": Integer(1, 0, 99, {0xFF: Special.UNSET}),
-    "register": _REGISTER,
-    "two_registers": Row(_REGISTER, 2),
-    "stamped_register": StampedCodec(Row(_REGISTER, 1)),
-    "stamped_registers": StampedCodec(Row(_REGISTER, 2)),
-    "day_history": DayHistoryCodec(Row(_REGISTER, SLOTS_PER_DAY)),
     "selector_2": _SELECTOR_2,
-    "series_2": SeriesCodec(_SELECTOR_2, Row(_REGISTER, 2)),
     "selector_3": _SELECTOR_3,
-    "series_3": SeriesCodec(_SELECTOR_3, Row(_REGISTER, 2)),
-    "register_9": Integer(4, 0, 999_999_999),
-    "history_9": Row(Integer(4, 0, 999_999_999, {0xFFFFFFFE: Special.NO_DATA}), SLOTS_PER_DAY),
+    **_registers(Integer(4, 0, 99_999_999, _NO_DATA), Integer(4, 0, 999_999_999, _NO_DATA)),
 }
 """``series_2`` and ``selector_2`` are the half-hour form (at most 12 rows), ``_3`` the one-minute form (at most 10)."""
+
+
+_WHOLE_FIELD = Integer(4, 0, 0xFFFFFFFD, _NO_DATA)
+UNWRAPPED: dict[str, AnyCodec] = _registers(_WHOLE_FIELD, _WHOLE_FIELD)
+"""What a faulty meter sends whose registers do not wrap at their digits: for planted defects, never for reading."""
 
 
 def codec_named(name: str) -> AnyCodec:

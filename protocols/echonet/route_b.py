@@ -26,7 +26,7 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class HalfHourNotification:
-    """What a meter sends of its own accord after :00 and :30, and within how many seconds."""
+    """What a meter of a class sends of its own accord after :00 and :30, and within how many seconds."""
 
     properties: tuple[int, ...]
     within: float
@@ -39,9 +39,6 @@ def _read() -> dict[str, Any]:
 _RULES = _read()
 
 REPEATS = Repeats(_RULES["confirmed_notification"]["sends"], _RULES["confirmed_notification"]["period_s"])
-HALF_HOUR = HalfHourNotification(
-    tuple(_RULES["half_hour_notification"]["properties"]), _RULES["half_hour_notification"]["within_s"]
-)
 STARTUP_READS: tuple[tuple[int, ...], ...] = tuple(map(tuple, _RULES["startup"]["reads"]))
 MAX_FRAME_BYTES: int = _RULES["frame"]["max_bytes"]
 
@@ -52,6 +49,19 @@ def response_wait(epcs: Collection[int]) -> float:
     if len(epcs) > 1 or set(epcs) & set(wait["slow_properties"]):
         return float(wait["several_properties_s"])
     return float(wait["one_property_s"])
+
+
+@cache
+def half_hour_notification(class_code: int) -> HalfHourNotification | None:
+    """What objects of this class tell; None for classes without a rule, which tell nothing."""
+    for rule in _RULES["half_hour_notification"].values():
+        if class_code in rule["classes"]:
+            return HalfHourNotification(tuple(rule["properties"]), rule["within_s"])
+    return None
+
+
+HALF_HOUR_WITHIN: float = max(rule["within_s"] for rule in _RULES["half_hour_notification"].values())
+"""Seconds after which no meter of any class tells a half-hour for the first time."""
 
 
 @cache

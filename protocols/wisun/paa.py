@@ -2,7 +2,8 @@
 
 PCI → PAR start → PAN → PAR (nonce, EAP-PSK 1) → PAN (nonce, 2) → PAR (3) → PAN (4) → PAR complete → PAN: the order
 captured from a real meter (``reference/meter-protocols`` §2.2). A wrong password or id ends in a PAR complete with
-Result-Code 1 and EAP-Failure. A meter that serves several controllers (B7) keeps one of these for each address.
+Result-Code 1 and EAP-Failure; a peer that proves itself but is not admitted, in Result-Code 2 without a key (RFC 5191,
+8.7). A meter that serves several controllers (B7) keeps one of these for each address.
 """
 
 from __future__ import annotations
@@ -42,12 +43,15 @@ class Paa(Role):
         lifetime: int = SESSION_LIFETIME,
         retransmission: Retransmission | None = None,
         random: Callable[[int], bytes] = default_random,
+        admit: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``admit`` is asked whether a controller that has proved itself may come in."""
         super().__init__(credentials, derivation, retransmission, random)
-        self._lifetime = lifetime
+        self._lifetime, self._admit = lifetime, admit
         self._key_id = 0
         self._eap = self._new_eap()
         self._peer_nonce = b""
+        self._refused = False
 
     def _new_eap(self) -> Server:
         return Server(self._psk, self._id_s, self._id_p, self._random)
@@ -77,11 +81,12 @@ class Paa(Role):
     def _start(self, packet: Packet, now: float) -> None:
         """A controller knocks; that it had a session is forgotten, as its stick may have been reset.
 
-        While it is being let in, knocking again changes nothing: the request in flight is repeated anyway.
+        Knocking again before it has answered changes nothing: the request in flight is repeated anyway. A controller
+        that knocks after it has answered gave up in between.
         """
         if packet.session or packet.sequence or packet.is_request:
             raise ProtocolError("PANA initiation with a session")
-        if self.state in (PanaState.STARTING, PanaState.AUTHENTICATING, PanaState.COMPLETING):
+        if self.state is PanaState.STARTING:
             return
         self._close()
         self._last_answer = None
@@ -109,7 +114,7 @@ class Paa(Role):
         self._begin_authentication(now, again=False)
 
     def _begin_authentication(self, now: float, *, again: bool) -> None:
-        self._again = again
+        self._again, self._refused = again, False
         self._eap = self._new_eap()
         self._nonce, self._peer_nonce = self._random(NONCE_BYTES), b""
         self.state = PanaState.AUTHENTICATING
@@ -125,14 +130,18 @@ class Paa(Role):
         answer = self._eap.receive(eap)  # raises for what is no answer: the request stays in flight
         self._stop_request()
         self._peer_nonce = self._peer_nonce or nonce or b""
-        if self._eap.progress is Progress.DONE:
-            self._complete(answer, now)
-        elif self._eap.progress is Progress.FAILED:
-            self.state = PanaState.COMPLETING
-            rejected = Avp.number(AvpCode.RESULT, ResultCode.AUTHENTICATION_REJECTED)
-            self._request_auth(Flag.COMPLETE, (rejected, Avp(AvpCode.EAP, answer)), now)
-        else:
+        if self._eap.progress is Progress.FAILED:
+            self._refuse(ResultCode.AUTHENTICATION_REJECTED, answer, now)
+        elif self._eap.progress is not Progress.DONE:
             self._request_auth(Flag(0), (Avp(AvpCode.EAP, answer),), now)
+        elif self._admit():
+            self._complete(answer, now)
+        else:
+            self._refuse(ResultCode.AUTHORIZATION_REJECTED, answer, now)
+
+    def _refuse(self, result: ResultCode, eap: bytes, now: float) -> None:
+        self.state, self._refused = PanaState.COMPLETING, True
+        self._request_auth(Flag.COMPLETE, (Avp.number(AvpCode.RESULT, result), Avp(AvpCode.EAP, eap)), now)
 
     def _complete(self, eap_success: bytes, now: float) -> None:
         self._key_id += 1
@@ -152,7 +161,7 @@ class Paa(Role):
         if not packet.flags & Flag.COMPLETE:
             raise ProtocolError("PANA: completion without its flag")
         self._check(packet)
-        if self._eap.progress is Progress.FAILED:
+        if self._refused:
             self._answered(packet)
             self._close()
             self._events.append(Failed(Failure.REJECTED))

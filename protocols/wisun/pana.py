@@ -75,6 +75,7 @@ class TerminationCause(IntEnum):
     """Values of Termination-Cause that this bench sends."""
 
     LOGOUT = 1
+    ADMINISTRATIVE = 4
     SESSION_TIMEOUT = 8
 
 

@@ -189,6 +189,10 @@ Request: TypeAlias = Scan | Associate | Join | Rejoin | Terminate | Transmit | P
 class Stick(Protocol):
     """The radio's and the serial line's view of an emulated stick, whatever its dialect."""
 
+    @property
+    def tuning(self) -> tuple[int, int] | None:
+        """Channel 33…60 and network id that the stick listens on, None while it has none."""
+
     def receive(self, data: bytes) -> None:
         """Bytes from the host, in any chunks."""
 
@@ -224,6 +228,9 @@ class Stick(Protocol):
 
     def neighbour_resolved(self, address: IPv6Address) -> None:
         """A neighbour advertisement arrived."""
+
+    def sent_for(self, seconds: float) -> None:
+        """How long the stick has sent since it was switched on."""
 
     def session_expired(self) -> None:
         """The session's lifetime is over; the stick authenticates again if it is set to."""

@@ -52,8 +52,9 @@ def require_port() -> None:
 class BenchServe:
     """One ``bench serve … --json``; as a context manager it leaves nothing behind."""
 
-    def __init__(self, topology: Path, *more: str, first: str = FIRST) -> None:
+    def __init__(self, topology: Path, *more: str, first: str = FIRST, protocol: str = "echonet-lite") -> None:
         command = [sys.executable, "-m", "bench.cli.main", "serve", str(topology), "--json", "--first-address", first]
+        command += ["--protocol", protocol, "--endpoints", str(topology.with_suffix(".jsonl"))]
         self._process = subprocess.Popen(
             [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
@@ -75,6 +76,12 @@ class BenchServe:
         if self._process.poll() is None:
             self._process.kill()
         self._process.communicate()
+
+    def kill_shard(self) -> None:
+        """Kill the process that serves with -9, and wait until another serves in its place."""
+        os.kill(self.ready["shard_pid"], signal.SIGKILL)
+        assert self._process.stdout
+        self.ready = json.loads(self._process.stdout.readline())
 
     def stop(self, number: signal.Signals) -> tuple[int, str]:
         """Signal it; exit code and standard error."""

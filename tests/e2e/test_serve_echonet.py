@@ -19,7 +19,7 @@ from pychonet.LowVoltageSmartElectricEnergyMeter import (  # type: ignore[import
     LowVoltageSmartElectricEnergyMeter,
 )
 
-from bench.serving import serving_plan
+from bench.serving.choose import serving_plan
 from bench.topology.load import load_topology
 from protocols.echonet.frame import NODE_PROFILE, Eoj, Esv, Property
 from protocols.echonet.history import Stamped

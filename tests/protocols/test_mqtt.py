@@ -78,6 +78,24 @@ def test_any_mix_comes_back_in_order_whatever_the_cuts(parts: list[tuple[int, in
     assert len(whole) == sum(count for count, _, _ in parts)
 
 
+def test_runs_of_every_length_up_to_where_the_look_ahead_has_grown_end_where_they_end() -> None:
+    stream = b"".join(batch(count, 5 + count % 2) for count in range(1, 80))
+    runs = list(mqtt.Reader().feed(stream))
+    assert [len(run) for run in runs if isinstance(run, mqtt.PublishRun)] == list(range(1, 80))
+
+
+def test_a_long_packet_in_small_pieces_is_put_together_once() -> None:
+    reader, packet = mqtt.Reader(), mqtt.publish(TOPIC, bytes(100_000))
+    first, *others, last = [packet[at : at + 10] for at in range(0, len(packet), 10)]
+    assert list(reader.feed(first)) == []
+    waiting = reader._rest
+    for piece in others:
+        assert list(reader.feed(piece)) == []
+        assert reader._rest is waiting
+    assert messages(list(reader.feed(last))) == [(TOPIC, bytes(100_000))]
+    assert len(messages(list(reader.feed(batch(1))))) == 1
+
+
 def test_answers_of_the_broker_are_told() -> None:
     events = list(mqtt.Reader().feed(bytes.fromhex("20020005 90030001 80 D000")))
     assert events == [mqtt.Connack(5), mqtt.Suback(1, b"\x80")]

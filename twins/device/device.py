@@ -117,7 +117,8 @@ class Device:
     @property
     def alive(self) -> bool:
         """Whether the meter runs at all: it has a line, and is not starting into another firmware."""
-        return self._open(outage=True) is None and self.memory.restart is None
+        restart = self.memory.restart
+        return self._open(outage=True) is None and (restart is None or self.now < restart.begins)
 
     # Limit
 
@@ -164,7 +165,7 @@ class Device:
         restart = self.memory.restart
         if restart is not None and self.now >= restart.until:
             self._start_into(restart)
-        if not self.alive:
+        if self.memory.restart is not None or not self.alive:
             return
         for part in self._bookings:
             self._run_booking(part)
@@ -172,7 +173,8 @@ class Device:
 
     def restart_into(self, firmware: str) -> None:
         """Begin to start into another firmware."""
-        self.memory.restart = Restart(self.now + factory().image.restart_s, firmware)
+        begins = self.now + factory().image.answer_s
+        self.memory.restart = Restart(begins, begins + factory().image.restart_s, firmware)
 
     def log(self, event: str) -> None:
         """Enter an event into the log, by name, and tell whoever wants to know."""

@@ -31,6 +31,7 @@ class _Limiter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     block_bytes: int
     most_bytes: int
+    answer_s: float
     restart_s: float
     source: str
     verified: bool

@@ -36,23 +36,29 @@ from twins.memory.parts import Booking, Transfer
 _SCHEDULE_TYPE = 5  # several times, different ones, open fields in the dates
 _METHOD = {1: 1, 2: 2, 3: 1, 4: 2}  # of the disconnect control, by script
 _MOST_TIMES = 16  # of one booking; our own limit
+_CLOCK_RANGE = range(946_684_800, 4_102_444_800)  # the years 2000 to 2099: beyond 9999 the clock could not be told
 _STEPS_A = (10, 15, 20, 30, 40, 50, 60)  # contract steps of Japan: the scripts that the limit's table lists
 
 
 def clock_object(device: Device) -> CosemObject:
     """The meter's clock (IC8): read by everybody, set and shifted by the management client."""
 
+    def put(to: int) -> None:
+        if to not in _CLOCK_RANGE:
+            raise RefusalError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"a clock at {to} s")
+        device.set_time(to)
+
     def set_time(value: Data) -> None:
         try:
-            device.set_time(DateTime.from_bytes(take_octets(value)).unix(JST_DEVIATION))
+            put(DateTime.from_bytes(take_octets(value)).unix(JST_DEVIATION))
         except ProtocolError as error:
             raise RefusalError(DataAccessResult.TYPE_UNMATCHED, str(error)) from None
 
     def shift(value: Data | None) -> None:
-        device.set_time(device.time + take_integer(value, DataType.INT16))
+        put(device.time + take_integer(value, DataType.INT16))
 
     def to_minute(value: Data | None) -> None:
-        device.set_time((device.time + 30) // 60 * 60)
+        put((device.time + 30) // 60 * 60)
 
     return CosemObject(
         8,

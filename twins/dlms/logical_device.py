@@ -15,6 +15,7 @@ from protocols.dlms.objects import Attr, CosemObject, ObjectModel
 from protocols.dlms.roles import EVERYBODY, IDENTIFIED, READER
 from protocols.dlms.security_setup import receive_counter_object, security_setup_object
 from protocols.dlms.values import enum, uint8, uint16, uint32
+from protocols.dlms.wrapper import PORT
 from twins.device.device import Device
 from twins.device.factory import event_codes, factory, factory_parts
 from twins.device.image import ImageFile, version_of
@@ -29,7 +30,6 @@ from twins.memory.memory import MeterMemory
 from twins.meter.clock import Clocks
 from twins.meter.view import MeterView
 
-PORT = 4059
 CONNECTIONS = 4
 """TCP connections that a meter takes at a time; our own choice."""
 IDLE_SECONDS = 300

@@ -10,17 +10,20 @@ import asyncio
 import contextlib
 import random
 import socket
+import struct
 from collections.abc import Sequence
 
 from protocols.dlms.connection import Connection
 from protocols.dlms.roles import MANAGEMENT, PUBLIC, READER
+from protocols.dlms.wrapper import PORT
 from protocols.errors import ProtocolError
 from twins.clock import Clock
-from twins.dlms.logical_device import CONNECTIONS, IDLE_SECONDS, PORT, TwinDevice
+from twins.dlms.logical_device import CONNECTIONS, IDLE_SECONDS, TwinDevice
 from twins.dlms.push import UDP, destination_of, window_open
 from twins.echonet.addresses import AddressError
 from twins.memory.parts import Push
 from twins.serving.endpoint import Endpoint
+from twins.serving.files import make_room
 
 _CHUNK = 4096
 _PUSH_TIMEOUT = 10.0  # s that a destination has to take a push
@@ -39,6 +42,7 @@ class DlmsService:
 
     def open(self) -> None:
         """Take the addresses; raises :class:`AddressError`."""
+        make_room(len(self._addresses), len(self._addresses) * (1 + CONNECTIONS))
         try:
             self._sockets = [_listening(address, self._port) for address in self._addresses]
         except AddressError:
@@ -104,14 +108,14 @@ class DlmsService:
 
     def _hang_up(self, place: int) -> None:
         for writer in self._writers[place]:
-            writer.close()
+            _cut(writer)
 
     def _handler(self, place: int):  # type: ignore[no-untyped-def]
         each, writers = self._devices[place], self._writers[place]
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             if not each.device.alive or len(writers) >= CONNECTIONS:
-                writer.close()
+                _cut(writer)
                 return
             writers.add(writer)
             connection = Connection(each.logical)
@@ -131,6 +135,7 @@ class DlmsService:
             while chunk := await asyncio.wait_for(reader.read(_CHUNK), IDLE_SECONDS):
                 each.device.now = self._clock.now()
                 if not each.device.alive:
+                    _cut(writer)
                     return
                 writer.write(connection.receive(chunk))
                 await writer.drain()
@@ -158,6 +163,13 @@ class DlmsService:
                 await asyncio.wait_for(_send(push.service, destination, frame), _PUSH_TIMEOUT)
                 return
         self.dropped_pushes += 1
+
+
+def _cut(writer: asyncio.StreamWriter) -> None:
+    """Reset a connection, as a device that lost its state does; dlms-cosem 21.3.2 waits for ever on a mere end."""
+    own = writer.get_extra_info("socket")
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
 
 
 async def _send(service: int, destination: tuple[str, int], frame: bytes) -> None:

@@ -1,48 +1,43 @@
-"""The node of one twin: a node profile and one low-voltage meter object.
-
-A meter of the current generation follows release F, one of the next generation release R: that is our own mapping
-(``meter-protocols`` §1.6 says what the releases have). Beyond the required properties a twin has what the captured
-meter had (§6): serial number, time and date, coefficient, and history 2 with its selector; also a product code.
-"""
+"""The node of one twin: a node profile and one meter object, of the class that its kind of meter has."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cache
 
-from protocols.echonet.classes import LV_METER, NODE_PROFILE, DeviceTable, Options, object_class, resolve
-from protocols.echonet.frame import LV_METER as LV_METER_EOJ
+from protocols.echonet.classes import NODE_PROFILE, DeviceTable, Options, object_class, resolve
 from protocols.echonet.frame import NODE_PROFILE as NODE_PROFILE_EOJ
 from protocols.echonet.node import Node
 from protocols.echonet.objects import NodeObject
-from protocols.echonet.route_b import HALF_HOUR
+from protocols.echonet.route_b import REPEATS, Repeats, half_hour_notification
 from protocols.echonet.transport import Address, Outgoing
-from twins.echonet.lv_meter import LvMeter
+from twins.echonet.kinds import kind_of, table_of
 from twins.meter.clock import Clocks
 from twins.meter.identity import Identity, route_b_number
 from twins.meter.view import MeterView
-from twins.shard.spec import DefectKind
 
-RELEASES = {"current": "F", "next": "R"}
-"""Release of the device specification by the generation of the meter."""
-
-_METER_OPTIONS = frozenset({0x8C, 0x8D, 0x97, 0x98, 0xD3, 0xEC, 0xED})
 _PROFILE_OPTIONS = frozenset({0x8C, 0x8D})
+_NO_REPEATS = Repeats(sends=1, period=REPEATS.period)
 _UNIQUE_ID_FORM = b"\xfe"  # EPC 83: a number that the maker gives, behind its code
 
 
 class TwinNode:
-    """One twin on ECHONET Lite, sans-I/O. ``master`` is the master key of its fleet (for the B-route id)."""
+    """One twin on ECHONET Lite, sans-I/O. ``master`` is the master key of its fleet (for the B-route id).
 
-    def __init__(self, view: MeterView, clocks: Clocks, master: bytes, defects: Collection[DefectKind] = ()) -> None:
+    ``defects`` are planted faults by name: those of :mod:`twins.echonet.registers`, ``wrong-sign``, and here
+    ``no-infc-repeat``.
+    """
+
+    def __init__(self, view: MeterView, clocks: Clocks, master: bytes, defects: Collection[str] = ()) -> None:
         self.view = view
-        self.eoj = LV_METER_EOJ
-        self.release = RELEASES[view.generation]
+        kind = kind_of(view)
+        self.eoj, self.release = kind.eoj, kind.release
         self.number = route_b_number(master, view.index)
-        self._meter = LvMeter(view, clocks, self.number, defects)
-        self._table = table_of(self.release, view.has_generator)
+        self._meter = kind.make(view, clocks, self.number, defects)
+        self._table = table_of(kind, view.has_generator)
         profile = NodeObject(NODE_PROFILE_EOJ, _profile_table(), _ProfileValues(view.identity))
-        self._node = Node(profile, [NodeObject(self.eoj, self._table, self._meter)])
+        repeats = _NO_REPEATS if "no-infc-repeat" in defects else REPEATS
+        self._node = Node(profile, [NodeObject(self.eoj, self._table, self._meter)], repeats=repeats)
 
     def receive(self, data: bytes, sender: Address, now: float, *, multicast: bool = False) -> list[Outgoing]:
         """Take one datagram at a true instant: the answers, and what a change has to be announced."""
@@ -57,12 +52,16 @@ class TwinNode:
         return self._node.announce()
 
     def tell_half_hour(self, now: float, to: Address | None = None, steady: float = 0.0) -> list[Outgoing]:
-        """EA and, with export, EB of the newest half-hour: INF to everybody, or INFC to one controller.
+        """The registers of the newest half-hour: INF to everybody, or INFC to one controller.
 
-        ``steady`` is the time that :meth:`due` counts in, in seconds.
+        Which properties that are is the class's matter; gas and water meters tell nothing. ``steady`` is the time that
+        :meth:`due` counts in, in seconds.
         """
         self._meter.now = now
-        epcs = [epc for epc in HALF_HOUR.properties if epc in self._table.get_map]
+        rule = half_hour_notification(self.eoj.class_code)
+        epcs = [epc for epc in rule.properties if epc in self._table.get_map] if rule else []
+        if not epcs:
+            return []
         if to is None:
             return self._node.inform(self.eoj, epcs)
         return self._node.inform_confirmed(self.eoj, epcs, to, steady)
@@ -75,14 +74,6 @@ class TwinNode:
     def given_up(self) -> int:
         """Half-hours that the controller never confirmed."""
         return self._node.given_up
-
-
-@cache
-def table_of(release: str, reverse: bool) -> DeviceTable:
-    """Property table of a twin of a release; ``reverse`` when it measures export."""
-    conditions = frozenset({"japan", "reverse"} if reverse else {"japan"})
-    options = Options(get=_METER_OPTIONS, set=frozenset({0xED}), conditions=conditions)
-    return resolve(object_class(LV_METER), release, options)
 
 
 @cache

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from protocols.echonet.route_b import HALF_HOUR
+from protocols.echonet.route_b import HALF_HOUR_WITHIN
 from protocols.slots import SLOT_SECONDS, slot_end, slot_of
 from twins.random import keys, mix32, salt, unit
 
@@ -19,7 +19,7 @@ class HalfHourNotices:
 
     def __init__(self, seed: int, indices: Sequence[int], now: float) -> None:
         hashes = mix32(keys(seed, np.array(indices)) ^ salt(seed, "half-hour notice"))
-        delays = unit(hashes) * HALF_HOUR.within
+        delays = unit(hashes) * HALF_HOUR_WITHIN
         order = np.argsort(delays, kind="stable")
         self._order, self._delays = order.tolist(), delays[order].tolist()
         self._end, self._next = slot_end(slot_of(now)), 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from protocols.echonet.transport import Address
 from protocols.slots import slot_end, slot_of
@@ -11,6 +12,9 @@ from twins.clock import Clock
 from twins.echonet.node import TwinNode
 from twins.echonet.notices import HalfHourNotices
 from twins.echonet.udp import UdpTwins
+from twins.serving.endpoint import Endpoint
+
+log = logging.getLogger(__name__)
 
 _REPEATS_LOOKED_AT = 1.0  # real s between looks at what is not confirmed yet
 
@@ -18,8 +22,8 @@ _REPEATS_LOOKED_AT = 1.0  # real s between looks at what is not confirmed yet
 class EchonetService:
     """Serves ``nodes``, whose twins are ``twins``, on the sockets of ``udp``.
 
-    ``notify`` is the host of a controller that gets the half-hours as INFC; without one they go to everybody as INF.
-    INFC repeats count in real time, because controllers do.
+    Half-hours go to everybody as INF. With ``notify``, the host of a controller on UDP, they go there as INFC, not
+    to the group; other media still hear INF. INFC repeats count in real time, because controllers do.
     """
 
     def __init__(
@@ -36,6 +40,37 @@ class EchonetService:
         """Half-hours that the controller never confirmed."""
         return sum(node.given_up for node in self._nodes)
 
+    def open(self) -> None:
+        """Take the addresses; raises :class:`twins.echonet.addresses.AddressError`."""
+        self._udp.open()
+
+    def endpoints(self) -> list[Endpoint]:
+        """Where the nodes answer, and what they are."""
+        return [self._endpoint(place, node) for place, node in enumerate(self._nodes)]
+
+    def _endpoint(self, place: int, node: TwinNode) -> Endpoint:
+        who = node.view.identity
+        return Endpoint(
+            meter=who.meter,
+            protocol="echonet-lite",
+            address=self._udp.addresses[place],
+            ipv6=self._udp.ipv6 if place == 0 else None,
+            port=self._udp.port,
+            ids={"route_b_id": node.number.hex().upper(), "serial": who.serial, "maker": who.maker.hex().upper()},
+            about={"eoj": str(node.eoj), "release": node.release},
+        )
+
+    def close(self) -> None:
+        """Let go of the addresses, and say what went wrong meanwhile."""
+        self._udp.close()
+        for number, what in (
+            (self._udp.lost, "datagrams could not be sent"),
+            (self.given_up, "half-hours were never confirmed"),
+            (self._udp.refused, "requests came too fast and were dropped"),
+        ):
+            if number:
+                log.warning("%d %s", number, what)
+
     async def run(self) -> None:
         """Serve until cancelled; the sockets must be open, and the caller closes them."""
         self._udp.start()
@@ -47,10 +82,19 @@ class EchonetService:
         """Do what is due at ``now`` (true Unix s) and ``steady`` (real s)."""
         self._twins.advance_to(slot_of(now))
         for place in self._notices.due(now):
-            self._udp.send(place, self._nodes[place].tell_half_hour(now, self._notify, steady))
+            self._tell_half_hour(place, now, steady)
         if self._notify is not None:
             for place, node in enumerate(self._nodes):
                 self._udp.send(place, node.due(steady))
+
+    def _tell_half_hour(self, place: int, now: float, steady: float) -> None:
+        node = self._nodes[place]
+        if self._notify is None:
+            self._udp.send(place, node.tell_half_hour(now))
+            return
+        self._udp.send(place, node.tell_half_hour(now, self._notify, steady))
+        for item in node.tell_half_hour(now):
+            self._udp.everybody.say(place, item.data, besides=self._udp.say)
 
     def _rest(self) -> float:
         due = min(self._notices.next_due(), slot_end(slot_of(self._clock.now())))

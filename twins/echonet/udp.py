@@ -9,13 +9,14 @@ Rules of this file:
 * Sockets share their address (``SO_REUSEADDR``), because controllers bind ``0.0.0.0:3610`` and would be shut out.
   Sharing would also let two servers take one address and one of them starve, so addresses in use are looked up first.
 * A datagram that cannot be sent is lost, as datagrams are.
+* Too frequent requests to one twin wait for their turn, then are dropped (:mod:`twins.route_b.pace`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
-import resource
 import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,10 +24,14 @@ from typing import Any
 import psutil
 
 from protocols.echonet.frame import MAX_FRAME
-from protocols.echonet.transport import GROUP_IPV4, PORT, Address, Outgoing, reply_address
+from protocols.echonet.transport import GROUP_IPV4, PORT, Outgoing, reply_address
 from twins.clock import Clock
 from twins.echonet.addresses import AddressError
+from twins.echonet.everybody import Everybody
 from twins.echonet.node import TwinNode
+from twins.route_b.limits import Pace, shipped_limits
+from twins.route_b.pace import RequestQueue, is_confirmation
+from twins.serving.files import make_room
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +39,36 @@ IPV6_LOOPBACK = "::1"
 
 _LOOPBACK = "127.0.0.1"
 _BURST = 64  # datagrams taken from one socket before the others have their turn
-_OTHER_FILES = 64  # open files of the process beside the twins' sockets
+
+_Datagram = tuple[socket.socket, bytes, tuple[Any, ...], bool]
+"""What came: to which socket, the data, from where, and whether by the group."""
 
 
 class UdpTwins:
     """Nodes at IPv4 addresses, one each, the first also at ``[::1]`` where the machine has that.
 
     :meth:`open` binds, :meth:`start` begins to answer on the running event loop, :meth:`close` ends it. ``ipv6`` is the
-    IPv6 address in use, or None. ``lost`` counts what could not be sent.
+    IPv6 address in use, or None. ``lost`` counts what could not be sent, ``refused`` the too frequent requests.
+    ``everybody`` joins the group with the other media of the same twins.
     """
 
-    def __init__(self, nodes: Sequence[TwinNode], addresses: Sequence[str], clock: Clock, port: int = PORT) -> None:
-        self._nodes, self._addresses = nodes, addresses
-        self._clock, self._port = clock, port
+    def __init__(
+        self,
+        nodes: Sequence[TwinNode],
+        addresses: Sequence[str],
+        clock: Clock,
+        port: int = PORT,
+        *,
+        everybody: Everybody | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._nodes, self.addresses = nodes, addresses
+        self.everybody = everybody or Everybody()
+        self.everybody.add(self.say)
+        wire = pace or shipped_limits().requests.wire
+        self._queues: list[RequestQueue[_Datagram]] = [RequestQueue(wire) for _ in nodes]
+        self._turns: dict[int, asyncio.TimerHandle] = {}  # by place: when what waits comes to its turn
+        self._clock, self.port = clock, port
         self._sockets: list[socket.socket] = []
         self._group: socket.socket | None = None
         self._six: socket.socket | None = None
@@ -58,16 +80,21 @@ class UdpTwins:
         """The IPv6 address of the first twin."""
         return IPV6_LOOPBACK if self._six else None
 
+    @property
+    def refused(self) -> int:
+        """Requests that were dropped because they came too fast."""
+        return sum(queue.refused for queue in self._queues)
+
     def open(self) -> None:
         """Bind all sockets. Raises :class:`AddressError` for an address that is in use or cannot be had."""
-        _allow_files(len(self._addresses) + _OTHER_FILES)
-        in_use = _in_use(self._port)
-        for address in self._addresses:
+        make_room(len(self.addresses))
+        in_use = _in_use(self.port)
+        for address in self.addresses:
             if address in in_use:
-                raise AddressError(f"{address} port {self._port} (UDP) is in use")
+                raise AddressError(f"{address} port {self.port} (UDP) is in use")
         try:
-            for address in self._addresses:
-                self._sockets.append(_bound(socket.AF_INET, address, self._port))
+            for address in self.addresses:
+                self._sockets.append(_bound(socket.AF_INET, address, self.port))
                 own = socket.inet_aton(address)
                 self._sockets[-1].setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
         except AddressError:
@@ -75,7 +102,7 @@ class UdpTwins:
             raise
         self._group = self._join()
         if IPV6_LOOPBACK in in_use:
-            log.warning("[%s]:%d (UDP) is in use, the first twin answers by IPv4 alone", IPV6_LOOPBACK, self._port)
+            log.warning("[%s]:%d (UDP) is in use, the first twin answers by IPv4 alone", IPV6_LOOPBACK, self.port)
         else:
             self._six = self._bind_six()
 
@@ -93,6 +120,9 @@ class UdpTwins:
 
     def close(self) -> None:
         """Close all sockets."""
+        for turn in self._turns.values():
+            turn.cancel()
+        self._turns.clear()
         for each in (*self._sockets, self._group, self._six):
             if each is not None:
                 _forget(each)
@@ -100,10 +130,16 @@ class UdpTwins:
         self._sockets, self._group, self._six = [], None, None
 
     def send(self, place: int, outgoing: Iterable[Outgoing]) -> None:
-        """Send unasked what a twin has to say: to the group, or to one peer."""
+        """Send unasked what a twin has to say: to everybody, or to one peer."""
         for item in outgoing:
-            to = GROUP_IPV4 if item.to is None else item.to
-            self._transmit(self._sockets[place], item.data, (to, self._port))
+            if item.to is None:
+                self.everybody.say(place, item.data)
+            else:
+                self._transmit(self._sockets[place], item.data, (item.to, self.port))
+
+    def say(self, place: int, data: bytes) -> None:
+        """Send a frame of a twin to the group."""
+        self._transmit(self._sockets[place], data, (GROUP_IPV4, self.port))
 
     def _hear(self, own: socket.socket, place: int) -> None:
         for _ in range(_BURST):
@@ -125,15 +161,34 @@ class UdpTwins:
     def _serve(
         self, own: socket.socket, place: int, data: bytes, source: tuple[Any, ...], multicast: bool = False
     ) -> None:
-        """Let a twin take a datagram; what it says goes out through ``own``."""
-        reply = source if source[0] in self._own else reply_address(source, self._port)
-        for item in self._nodes[place].receive(data, source[0], self._clock.now(), multicast=multicast):
-            self._transmit(own, item.data, self._target(own, item.to, reply))
+        """Let a twin take a datagram, now or when its turn comes."""
+        datagram, queue = (own, data, source, multicast), self._queues[place]
+        if is_confirmation(data) or queue.offer(datagram, self._clock.monotonic()):
+            self._answer(place, datagram)
+        elif place not in self._turns:
+            self._wait_for_turn(place)
 
-    def _target(self, own: socket.socket, to: Address | None, reply: tuple[Any, ...]) -> tuple[Any, ...]:
-        if to is not None or own is self._six:  # no group on IPv6: who asked is everybody
-            return reply
-        return (GROUP_IPV4, self._port)
+    def _wait_for_turn(self, place: int) -> None:
+        wait = self._queues[place].next_due - self._clock.monotonic()
+        if wait < float("inf"):
+            loop = asyncio.get_running_loop()
+            self._turns[place] = loop.call_later(max(0.0, wait), functools.partial(self._take_turn, place))
+
+    def _take_turn(self, place: int) -> None:
+        del self._turns[place]
+        for datagram in self._queues[place].due(self._clock.monotonic()):
+            self._answer(place, datagram)
+        self._wait_for_turn(place)
+
+    def _answer(self, place: int, datagram: _Datagram) -> None:
+        """What the twin says goes out through the socket that was spoken to; what is for everybody, everywhere."""
+        own, data, source, multicast = datagram
+        reply = source if source[0] in self._own else reply_address(source, self.port)
+        for item in self._nodes[place].receive(data, source[0], self._clock.now(), multicast=multicast):
+            if item.to is None and own is not self._six:
+                self.everybody.say(place, item.data)
+            else:  # no group on IPv6: who asked is everybody
+                self._transmit(own, item.data, reply)
 
     def _transmit(self, own: socket.socket, data: bytes, to: tuple[Any, ...]) -> None:
         try:
@@ -143,7 +198,7 @@ class UdpTwins:
 
     def _join(self) -> socket.socket | None:
         try:
-            group = _bound(socket.AF_INET, GROUP_IPV4, self._port)
+            group = _bound(socket.AF_INET, GROUP_IPV4, self.port)
             membership = socket.inet_aton(GROUP_IPV4) + socket.inet_aton(_LOOPBACK)
             group.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
         except (AddressError, OSError) as error:
@@ -153,7 +208,7 @@ class UdpTwins:
 
     def _bind_six(self) -> socket.socket | None:
         try:
-            return _bound(socket.AF_INET6, IPV6_LOOPBACK, self._port)
+            return _bound(socket.AF_INET6, IPV6_LOOPBACK, self.port)
         except (AddressError, OSError) as error:
             log.warning("no IPv6 here, the first twin answers by IPv4 alone: %s", error)
             return None
@@ -186,14 +241,6 @@ def _in_use(port: int) -> set[str]:
         return {known.laddr.ip for known in psutil.net_connections("udp") if known.laddr and known.laddr.port == port}
     except psutil.AccessDenied:
         return set()
-
-
-def _allow_files(count: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < count:
-        raise AddressError(f"{count:,} open files are needed and this system allows {hard:,}: serve fewer twins")
-    if soft != resource.RLIM_INFINITY and soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 def _forget(own: socket.socket) -> None:

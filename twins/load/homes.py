@@ -25,7 +25,8 @@ class Homes(NamedTuple):
     """Columns over homes; each can be any shape that broadcasts against a moment's slots.
 
     ``key`` hash key; ``kind`` area and cell with state 0 (see :class:`twins.load.model.LoadModel`); ``scale`` own level
-    against the class mean; ``contract_a`` ampere; ``absence``, ``absence_weekend`` chance of an empty day in 1/256;
+    against the class mean; ``contract_a`` ampere, or the contract of another meter class
+    (:mod:`twins.load.parameters`); ``absence``, ``absence_weekend`` chance of an empty day in 1/256;
     ``leave``, ``back`` slots of the day between which it is empty then; ``heater_start``, ``heater_length`` in 5 min
     from 23:00, ``heater_power`` in 10 W, 0 without; ``pv`` in 0.1 kW, 0 without.
     """
@@ -61,12 +62,16 @@ class Draw:
         self._model = model
         self._seed = seed
         self._first_cell = number * model.cells
-        self._class_steps = _steps(_mix_in_order(area, model))
+        self._customers = model.parameters.customers_of(area.meter_class)
+        # Below, a load class is its place among those of the area's meter class; ``_members`` has the model's numbers.
+        self._members = model.members[area.meter_class]
+        self._classes = classes = [model.classes[member] for member in self._members]
+        self._class_steps = _steps(_mix_in_order(area, [model.names[member] for member in self._members]))
         self._pv_share = area.pv_share
-        self._contract_steps = np.array([_steps(c.contract_share) for c in model.classes])
-        self._energy = np.array([_energy_by_contract(c.energy_by_contract, c.contract_share) for c in model.classes])
-        self._spread = np.array([lognormal_table(c.energy_sigma) for c in model.classes])
-        self._amperes = np.array(model.parameters.contract.amperes, dtype=np.uint8)
+        self._contract_steps = np.array([_steps(c.contract_share) for c in classes])
+        self._energy = np.array([_energy_by_contract(c.energy_by_contract, c.contract_share) for c in classes])
+        self._spread = np.array([lognormal_table(c.energy_sigma) for c in classes])
+        self._sizes = np.array(self._customers.sizes, dtype=np.uint8)
 
     def homes(self, index: NDArray[Any]) -> Homes:
         """The homes with these fleet-wide indexes."""
@@ -76,13 +81,17 @@ class Draw:
         variant = _choose(_steps(self._model.variant_share), self._unit(key, "variant"))
         return Homes(
             key=key,
-            kind=((load_class * 2) * self._model.variants + variant + self._first_cell).astype(np.uint32),
+            kind=self._kind(load_class, variant),
             scale=self._scale(key, load_class, contract),
-            contract_a=self._amperes[contract],
+            contract_a=self._sizes[contract],
             **self._habits(key, load_class),
             **self._heaters(key, load_class),
-            pv=self._pv(key, self._amperes[contract]),
+            pv=self._pv(key, self._sizes[contract]),
         )
+
+    def _kind(self, load_class: NDArray[Any], variant: NDArray[Any]) -> NDArray[np.uint32]:
+        cell = self._members[load_class] * 2 * self._model.variants + variant
+        return np.asarray(cell + self._first_cell, dtype=np.uint32)
 
     def registers(self, homes: Homes) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Import and export registers (Wh) at the plan's first slot: age times what such a home counts in a year.
@@ -90,7 +99,7 @@ class Draw:
         Both are upper means, so that the readings of the years before, counted back, stay above zero.
         """
         model = self._model
-        low, high = model.parameters.age.years
+        low, high = self._customers.years
         age = low + (high - low) * self._unit(homes.key, "age")
         load_class, variant = class_of(model, homes.kind), homes.kind % model.variants
         yearly = homes.scale * model.annual_wh[load_class, variant]
@@ -106,13 +115,13 @@ class Draw:
         entry = mix32(key ^ salt(self._seed, "annual energy")) >> TABLE_SHIFT
         scale = self._energy[load_class, contract] * self._spread[load_class, entry]
         hours, volts = 8.76, self._model.parameters.contract.volts * self._model.parameters.contract.legs
-        ceiling = np.array([c.load_factor_high * hours * volts / c.annual_kwh for c in self._model.classes])
-        return np.asarray(np.minimum(scale, ceiling[load_class] * self._amperes[contract]), dtype=np.float32)
+        ceiling = np.array([c.load_factor_high * hours * volts / c.annual for c in self._classes])
+        return np.asarray(np.minimum(scale, ceiling[load_class] * self._sizes[contract]), dtype=np.float32)
 
     def _habits(self, key: NDArray[np.uint32], load_class: NDArray[Any]) -> dict[str, NDArray[np.uint8]]:
         pick, leave, back = (self._unit(key, purpose) for purpose in ("habit", "leave", "back"))
         columns = {name: np.zeros(len(key), np.uint8) for name in ("absence", "absence_weekend", "leave", "back")}
-        for c, parameters in enumerate(self._model.classes):
+        for c, parameters in enumerate(self._classes):
             chosen = _choose(_steps([habit.share for habit in parameters.habit.values()]), pick)
             for h, habit in enumerate(parameters.habit.values()):
                 rows = (load_class == c) & (chosen == h)
@@ -123,7 +132,7 @@ class Draw:
 
     def _heaters(self, key: NDArray[np.uint32], load_class: NDArray[Any]) -> dict[str, NDArray[np.uint8]]:
         columns = {name: np.zeros(len(key), np.uint8) for name in ("heater_start", "heater_length", "heater_power")}
-        for c, parameters in enumerate(self._model.classes):
+        for c, parameters in enumerate(self._classes):
             if parameters.heater:
                 rows = np.flatnonzero(load_class == c)
                 for name, (low, high) in _heater_units(parameters.heater).items():
@@ -133,10 +142,15 @@ class Draw:
     def _pv(self, key: NDArray[np.uint32], ampere: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Plant sizes; a plant is no larger than its connection, so that the contract bounds export as well."""
         contract = self._model.parameters.contract
-        quantiles = self._model.parameters.pv.kw
+        quantiles = self._customers.pv_kw or [0.0]
         kw = np.interp(self._unit(key, "pv size"), np.linspace(0, 1, len(quantiles)), quantiles)
         kw = np.minimum(kw, ampere * (contract.volts * contract.legs / 1000))
         return np.where(self._unit(key, "pv") < self._pv_share, np.rint(kw / PV_KW), 0).astype(np.uint8)
+
+
+def area_of(model: LoadModel, kind: NDArray[Any]) -> NDArray[np.intp]:
+    """Place of the area in the plan."""
+    return np.asarray(kind // np.uint32(model.cells), dtype=np.intp)
 
 
 def class_of(model: LoadModel, kind: NDArray[Any]) -> NDArray[np.intp]:
@@ -155,13 +169,13 @@ def _heater_units(heater: Heater) -> Mapping[str, tuple[float, float]]:
     }
 
 
-def _mix_in_order(area: AreaPlan, model: LoadModel) -> list[float]:
-    """Shares in the model's order, so that the order in a topology does not matter."""
-    unknown = set(area.load_mix) - set(model.names)
+def _mix_in_order(area: AreaPlan, names: list[str]) -> list[float]:
+    """Shares in the order of the load classes that the area's meters can have; the order in a topology is free."""
+    unknown = set(area.load_mix) - set(names)
     if unknown:
-        known = ", ".join(model.names)
-        raise LoadModelError(f"area {area.name}: load_mix names {', '.join(sorted(unknown))}; the model knows {known}")
-    return [area.load_mix.get(name, 0.0) for name in model.names]
+        odd, known = ", ".join(sorted(unknown)), ", ".join(names)
+        raise LoadModelError(f"area {area.name}: load_mix names {odd}; the model knows {known} of {area.meter_class}")
+    return [area.load_mix.get(name, 0.0) for name in names]
 
 
 def _energy_by_contract(relative: list[float], share: list[float]) -> NDArray[np.float64]:

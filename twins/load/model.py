@@ -1,4 +1,4 @@
-"""The load model compiled: the data file's shapes as arrays, scaled so that each class has its annual energy.
+"""The load model compiled: the data files' shapes as arrays, scaled so that each class has its annual energy.
 
 A *cell* is a combination (load class, state, variant): all homes of a cell have the same mean load in a slot, up to
 their own ``scale``. States: somebody is in (0), nobody is (1). Variants: time shift × level of electric heating.
@@ -6,7 +6,9 @@ their own ``scale``. States: somebody is in (0), nobody is (1). Variants: time s
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from protocols.slots import SLOTS_PER_DAY
 from twins.load.parameters import Habit, LoadClass, Parameters, Use, japan
 from twins.load.sun import clear_sky, days_per_year, month_weights
+from twins.plan import METER_CLASSES, MeterClass
 from twins.random import lognormal_table
 
 AT_HOME, NOBODY_IN = 0, 1
@@ -32,12 +35,17 @@ class LoadModel:
     ``slot_noise``   quantiles of the half-hour's noise factor minus 1, float32 ``(4096,)``
     ``lively``       part of that noise in force, float32 ``(48,)``
     ``clear_sky``    Wh per kW of plant, float32 ``(372, 48)``; ``pv_wh_per_kw`` its expected sum over a year
+    ``members``      numbers of the load classes of each meter class
+
+    Only the load classes of the ``meter_classes`` asked for are compiled: tables grow with their number.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, meter_classes: Collection[MeterClass] = METER_CLASSES) -> None:
         self.parameters = parameters
-        self.names = tuple(parameters.classes)
-        self.classes = tuple(parameters.classes.values())
+        names = {each: parameters.classes_of(each) for each in METER_CLASSES if each in meter_classes}
+        self.names = tuple(chain.from_iterable(names.values()))
+        self.members = {each: np.array([self.names.index(name) for name in own]) for each, own in names.items()}
+        self.classes = tuple(parameters.classes[name] for name in self.names)
         self.variant_share = np.outer(parameters.variety.shift_share, parameters.variety.level_share).ravel()
         self.variants = len(self.variant_share)
         self.cells = len(self.classes) * 2 * self.variants
@@ -67,7 +75,7 @@ class LoadModel:
                 shape = self._shape(use)
                 season[:, u, c] = self.parameters.months[use.months].values
                 mean = self._mean_over_year(shape, season[:, u, c], absent)
-                factor = use.share * load_class.annual_kwh * 1000 / (2 * _HOURS_PER_YEAR) / mean
+                factor = use.share * load_class.annual * 1000 / (2 * _HOURS_PER_YEAR) / mean
                 # Sums may differ in the last bit between processors; nine digits do not, and a twin must not either.
                 pattern[u, :, :, c] = shape * float(f"{factor:.9g}")
                 sensitivity[u, c] = use.weather
@@ -137,6 +145,6 @@ def _by_slot(hours: list[float]) -> NDArray[np.float64]:
 
 
 @cache
-def japanese() -> LoadModel:
-    """The model of the data file that ships."""
-    return LoadModel(japan())
+def japanese(meter_classes: frozenset[MeterClass] = frozenset({"LV"})) -> LoadModel:
+    """The model of the data files that ship, for customers with these classes of meters."""
+    return LoadModel(japan(), meter_classes)

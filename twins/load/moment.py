@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from protocols.slots import day_of, slot_of_day
 from twins.load.model import LoadModel
 from twins.load.sun import date_numbers, weekends
+from twins.plan import AreaPlan
 from twins.random import mix32, salt, salts, unit
 
 HEATER_UNITS_PER_SLOT = 6  # water heaters are timed in 5-minute units from 23:00
@@ -24,8 +25,21 @@ NIGHT_UNITS = 8 * 12  # 23:00 … 07:00
 
 
 @dataclass(frozen=True, slots=True)
+class Manners:
+    """How the customers of each area take, ``(areas,)`` each: see :class:`twins.load.parameters.Customers`."""
+
+    noise: NDArray[np.float32]
+    day_spread: NDArray[np.float32]
+    lump: NDArray[np.float32]
+    lump_spread: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """One slot or several (``m``). Flat tables are read at ``cell + offset``, ``area + area_offset`` and so on."""
+    """One slot or several (``m``). Flat tables are read at ``cell + offset``, ``area + area_offset`` and so on.
+
+    ``manners`` is None where all customers are low-voltage ones: then there is nothing to look up.
+    """
 
     slot_salt: NDArray[np.uint32]
     day_salt: NDArray[np.uint32]
@@ -42,16 +56,19 @@ class Moment:
     night_unit: NDArray[np.float32]  # start of the slot in heater units after 23:00; NIGHT_UNITS and more by day
     daylight: bool
     night: bool
+    manners: Manners | None
 
 
 class Moments:
-    """Makes moments for the areas of a plan, given by name."""
+    """Makes moments for the areas of a plan. Meters that are read through another area's share its weather."""
 
-    def __init__(self, model: LoadModel, seed: int, areas: Sequence[str]) -> None:
+    def __init__(self, model: LoadModel, seed: int, areas: Sequence[AreaPlan]) -> None:
         self.areas = len(areas)
         self._model = model
-        self._weather_salts = np.array([salt(seed, "weather", area) for area in areas], dtype=np.uint32)
-        self._cloud_salts = np.array([salt(seed, "clouds", area) for area in areas], dtype=np.uint32)
+        places = [area.through or area.name for area in areas]
+        self._weather_salts = np.array([salt(seed, "weather", place) for place in places], dtype=np.uint32)
+        self._cloud_salts = np.array([salt(seed, "clouds", place) for place in places], dtype=np.uint32)
+        self._manners = _manners(model, areas)
         self._slot_salt, self._day_salt = salt(seed, "slot"), salt(seed, "day")
         self._night_salt = salt(seed, "night")
 
@@ -79,6 +96,7 @@ class Moments:
             night_unit=night_unit.astype(np.float32),
             daylight=bool(sun.any()),
             night=bool((night_unit < NIGHT_UNITS).any()),
+            manners=self._manners,
         )
 
     def _by_date(self, months: NDArray[np.float32], dates: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -113,3 +131,15 @@ class Moments:
         clearness = model.clearness[(unit(bits) * len(model.clearness)).astype(np.intp)]
         clearness *= self._by_date(model.clearness_month, dates)[:, None]
         return np.asarray(clearness * model.clear_sky[dates, k][:, None])
+
+
+def _manners(model: LoadModel, areas: Sequence[AreaPlan]) -> Manners | None:
+    if all(area.meter_class == "LV" for area in areas):
+        return None
+    each = [model.parameters.customers_of(area.meter_class) for area in areas]
+    return Manners(
+        noise=np.array([one.noise for one in each], dtype=np.float32),
+        day_spread=np.array([one.day_spread for one in each], dtype=np.float32),
+        lump=np.array([one.lump for one in each], dtype=np.float32),
+        lump_spread=np.array([one.lump_spread for one in each], dtype=np.float32),
+    )

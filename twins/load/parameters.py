@@ -1,6 +1,10 @@
-"""The data file of the load model, typed: one structure a table, each with its ``source`` and ``verified``.
+"""The data files of the load model, typed: one structure a table, each with its ``source`` and ``verified``.
 
 Adding a load class means adding a ``[class.<name>]`` table; nothing here or elsewhere lists the classes by name.
+
+Quantities are in the *base unit* of a meter class, called Wh throughout: Wh of low-voltage customers, Wh behind the
+instrument transformers of high-voltage ones, litres of gas and of water. A contract is a number of hundreds of base
+units an hour: ampere at 100 V, hundreds of W, hundreds of litres an hour.
 """
 
 from __future__ import annotations
@@ -9,10 +13,15 @@ import math
 import tomllib
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import msgspec
 
 from protocols.errors import MeterBenchError
+from twins.plan import MeterClass
+
+DATA_FILES = ("japan.toml", "high_voltage.toml", "gas.toml", "water.toml")
+"""The first has what holds for all, and the low-voltage customers."""
 
 
 class LoadModelError(MeterBenchError):
@@ -154,9 +163,13 @@ class Heater(Table, frozen=True, kw_only=True):
 
 
 class LoadClass(Table, frozen=True, kw_only=True):
-    """A population of customers: annual energy, its relation to the contract, uses, habits, perhaps a heater."""
+    """A population of customers: annual amount, its relation to the contract, uses, habits, perhaps a heater.
 
-    annual_kwh: float
+    ``annual`` is in thousands of the base unit: kWh, or m³.
+    """
+
+    meter_class: MeterClass = "LV"
+    annual: float
     contract_share: list[float]
     energy_by_contract: list[float]
     energy_sigma: float
@@ -164,6 +177,24 @@ class LoadClass(Table, frozen=True, kw_only=True):
     use: dict[str, Use]
     habit: dict[str, Habit]
     heater: Heater | None = None
+
+
+class Customers(Table, frozen=True, kw_only=True):
+    """What customers with one class of meters have in common, beside the tables that hold for all.
+
+    ``sizes`` contracts; ``noise`` part of the half-hour's noise in force; ``day_spread`` as in :class:`Noise`; ``lump``
+    the amount that is taken at a time (0: a steady flow), 1 ± ``lump_spread`` times that; ``years`` as in :class:`Age`;
+    ``pv_kw`` as in :class:`Pv`, empty where there are no generators; ``unit`` that of :attr:`LoadClass.annual`.
+    """
+
+    unit: str
+    sizes: list[int]
+    noise: float
+    day_spread: float
+    lump: float
+    lump_spread: float
+    years: tuple[float, float]
+    pv_kw: list[float]
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"classes": "class"}):
@@ -181,22 +212,59 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sun: Sun
     pv: Pv
     classes: dict[str, LoadClass]
+    customers: dict[MeterClass, Customers] = {}
+
+    def customers_of(self, meter_class: MeterClass) -> Customers:
+        """What the customers with such meters have in common; those of LV stand in tables of their own."""
+        if meter_class != "LV":
+            return self.customers[meter_class]
+        return Customers(
+            unit="kWh",
+            sizes=self.contract.amperes,
+            noise=1.0,
+            day_spread=self.noise.day_spread,
+            lump=0.0,
+            lump_spread=0.0,
+            years=self.age.years,
+            pv_kw=self.pv.kw,
+            source=self.contract.source,
+            verified=self.contract.verified,
+        )
+
+    def classes_of(self, meter_class: MeterClass) -> list[str]:
+        """Names of the load classes of such customers, in the order of the files; the first is the usual one."""
+        return [name for name, load_class in self.classes.items() if load_class.meter_class == meter_class]
 
 
-def parse(text: str) -> Parameters:
-    """Parameters from TOML text; raises :class:`LoadModelError` when a table is missing, odd or does not add up."""
+def parse(*texts: str) -> Parameters:
+    """Parameters from TOML texts that add tables to each other.
+
+    Raises :class:`LoadModelError` when a table is missing, odd, given twice or does not add up.
+    """
     try:
-        parameters = msgspec.convert(tomllib.loads(text), Parameters)
+        parameters = msgspec.convert(_joined([tomllib.loads(text) for text in texts]), Parameters)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise LoadModelError(f"load model: {error}") from error
     _check(parameters)
     return parameters
 
 
+def _joined(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    whole: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        for name, table in part.items():
+            _need(isinstance(table, dict), f"{name} is not a table")
+            twice = whole.get(name, {}).keys() & table.keys()
+            _need(not twice, f"{name}.{', '.join(sorted(twice))} is given twice")
+            whole[name] = whole.get(name, {}) | table
+    return whole
+
+
 @cache
 def japan() -> Parameters:
-    """The parameters that ship: Japanese low-voltage customers."""
-    return parse(resources.files("twins.load").joinpath("data", "japan.toml").read_text("utf-8"))
+    """The parameters that ship: Japanese customers of all meter classes."""
+    data = resources.files("twins.load").joinpath("data")
+    return parse(*(data.joinpath(name).read_text("utf-8") for name in DATA_FILES))
 
 
 def _check(p: Parameters) -> None:
@@ -213,12 +281,24 @@ def _check(p: Parameters) -> None:
     _need_shares("variety.shift_share", p.variety.shift_share, len(p.variety.shifts))
     _need_shares("variety.level_share", p.variety.level_share, len(p.variety.levels))
     _need(p.age.years[0] > p.age.history_years, "age.years must begin after age.history_years")
+    for meter_class, customers in p.customers.items():
+        _check_customers(f"customers.{meter_class}", customers, p.age.history_years)
     for name, load_class in p.classes.items():
         _check_class(f"class.{name}", load_class, p)
 
 
+def _check_customers(where: str, customers: Customers, history_years: int) -> None:
+    _need(customers.years[0] > history_years, f"{where}.years must begin after age.history_years")
+    _need(all(0 < size < 256 for size in customers.sizes), f"{where}.sizes must lie in 1 … 255")
+    # Above these ends a factor of the model could fall below zero, and a register with it.
+    _need(0 <= customers.noise <= 1 and 0 <= customers.day_spread < 1, f"{where}: noise and day_spread lie in 0 … 1")
+    _need(customers.lump >= 0 and 0 <= customers.lump_spread < 1, f"{where}: lump_spread lies in 0 … 1")
+
+
 def _check_class(where: str, load_class: LoadClass, p: Parameters) -> None:
-    contracts = len(p.contract.amperes)
+    known = ("LV", *p.customers)
+    _need(load_class.meter_class in known, f"{where}.meter_class has no table customers.{load_class.meter_class}")
+    contracts = len(p.customers_of(load_class.meter_class).sizes)
     _need_shares(f"{where}.contract_share", load_class.contract_share, contracts)
     _need(len(load_class.energy_by_contract) == contracts, f"{where}.energy_by_contract needs {contracts} values")
     _need_shares(f"{where}.use.*.share", [use.share for use in load_class.use.values()])

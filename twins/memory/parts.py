@@ -90,8 +90,9 @@ class Transfer(msgspec.Struct, frozen=True):
 
 
 class Restart(msgspec.Struct, frozen=True):
-    """The meter starts again into another firmware, and is silent until then (true Unix s)."""
+    """The meter starts again into another firmware, and is silent from ``begins`` until ``until`` (true Unix s)."""
 
+    begins: float
     until: float
     firmware: str
 

@@ -8,7 +8,7 @@ thread that advances the fleet: in the middle of an advance, registers belong to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from protocols.slots import SLOT_SECONDS, slot_end, slot_of
 from twins.fleet import Fleet
+from twins.meter.appliances import Appliances
+from twins.meter.interruptions import Interruptions, Span, kept_by_minute
 from twins.meter.ledger import FEW_SLOTS, Ledger, Rows
 from twins.meter.minutes import MINUTES, MWH, minute_model
 from twins.meter.noise import Ints
@@ -24,11 +26,8 @@ from twins.meter.parameters import Column, electric_parameters
 from twins.meter.profiles import Profile, ends_kept, rule
 from twins.meter.reactive import PER_MILLE, ReactiveModel
 from twins.meter.supply import Supply
-from twins.meter.traits import Traits, TraitsDraw, generations
-from twins.meter.window import MINUTE_SECONDS, Window
-
-METER_CLASS = "LV"
-"""Class of all meters: plans have no other yet."""
+from twins.meter.traits import Traits, TraitsDraw, kinds
+from twins.meter.window import MINUTE_SECONDS, Cut, Window
 
 CACHED_METERS = 4096
 """Meters whose last two hours are kept cut into minutes: about 6 kB each."""
@@ -77,9 +76,11 @@ class Meters:
         electric, seed = electric_parameters(), fleet.plan.seed
         self.fleet = fleet
         self._minutes = minute_model(seed)
+        self._appliances = Appliances(fleet, self._minutes)
         self._reactive = ReactiveModel(electric.reactive, seed, fleet.load_classes)
         self._supply = Supply(electric, seed)
         self._draw = TraitsDraw(fleet, self._reactive)
+        self._interruptions = fleet.cuts = Interruptions(fleet, self._minutes)
         self._ledger = Ledger(fleet)
         self._traits_of_one = lru_cache(cached)(self._draw_one)
         self._recent_of_one = lru_cache(cached)(self._cut_recent)
@@ -90,6 +91,14 @@ class Meters:
         self._traits_of_one.cache_clear()
         self._recent_of_one.cache_clear()
         self._minutely_of_one.cache_clear()
+
+    def interrupt(self, row: int, spans: Iterable[Span]) -> None:
+        """All times without supply of one meter, in place of those known.
+
+        The fleet stays where it is: half-hours that it has metered already must not change.
+        """
+        self._interruptions.put(row, spans)
+        self.forget()
 
     def traits(self, rows: Rows) -> Traits:
         """Fixed columns of some meters."""
@@ -108,12 +117,12 @@ class Meters:
     def power(self, rows: Rows, at: float) -> Ints:
         """Active power ``(n,)`` in W of a second; negative is export. The seconds of a minute have its mean power."""
         minutely, place = self._minutely(rows, at)
-        return self._second(minutely, place, at)
+        return self._second(rows, minutely, place, at)
 
     def instant(self, rows: Rows, at: float) -> Instant:
         """All values of a second."""
         minutely, place = self._minutely(rows, at)
-        watts = self._second(minutely, place, at)
+        watts = self._second(rows, minutely, place, at)
         tangent = minutely.tangent[:, place]
         return Instant(
             power_w=watts,
@@ -124,9 +133,10 @@ class Meters:
             three_wire=minutely.traits.three_wire,
         )
 
-    def _second(self, minutely: Minutely, place: int, at: float) -> Ints:
+    def _second(self, rows: Rows, minutely: Minutely, place: int, at: float) -> Ints:
         watts, ripple = minutely.watts[:, place], minutely.ripple[:, place]
-        return self._supply.at_second(watts, ripple, minutely.traits.limit_w, int(at % MINUTE_SECONDS))
+        seen = self._supply.at_second(watts, ripple, minutely.traits.limit_w, int(at % MINUTE_SECONDS))
+        return np.where(self._interruptions.off(rows, at), 0, seen)
 
     def _minutely(self, rows: Rows, at: float) -> tuple[Minutely, int]:
         """The minute of an instant, and its place among the minutes given."""
@@ -152,16 +162,16 @@ class Meters:
 
     def profile(self, rows: Rows, period: int, first: float, last: float, now: float) -> Profile:
         """Rows of a record stamped from ``first`` to ``last`` (both included) that the meters have at ``now``."""
-        generation = self.traits(rows).generation
-        found = {g: rule(METER_CLASS, generations()[g], period) for g in np.unique(generation)}
-        kept = {g: ends_kept(of, first, last, now) for g, of in found.items() if of}
+        kind = self.traits(rows).kind
+        found = {k: rule(kinds()[k].meter_class, kinds()[k].generation, period) for k in np.unique(kind)}
+        kept = {k: ends_kept(of, first, last, now) for k, of in found.items() if of}
         low = min((ends[0] for ends in kept.values() if ends), default=0)
         high = max((ends[-1] for ends in kept.values() if ends), default=-1)
         low = max(low, slot_end(self.fleet.first_known_slot) + period)
         ends = np.arange(low, high + 1, period, dtype=np.int64)
         present = np.zeros((len(rows), len(ends)), dtype=np.bool_)
-        for g, has in kept.items():
-            present |= (generation == g)[:, None] & (ends >= has.start) & (ends < has.stop)
+        for k, has in kept.items():
+            present |= (kind == k)[:, None] & (ends >= has.start) & (ends < has.stop)
         return self._fill(rows, period, ends, present, {column for of in found.values() if of for column in of.columns})
 
     def _fill(self, rows: Rows, period: int, ends: Ints, present: NDArray[np.bool_], columns: set[Column]) -> Profile:
@@ -192,7 +202,7 @@ class Meters:
                 stop = min(slot + step, last + 1)
                 begin, end = np.searchsorted(ends, (slot * SLOT_SECONDS, stop * SLOT_SECONDS), side="right")
                 known = starts[:, slot - first : stop - first + 1]
-                window = self._cut(rows[some], slot, np.diff(known, axis=1))
+                window = self._cut(rows[some], slot, self._whole(rows[some], slot, np.diff(known, axis=1)))
                 yield some, slice(begin, end), window.standing(known[:, 0], slot)
 
     def _mean_voltage(self, rows: Rows, window: Window, period: int, ends: Ints) -> Ints:
@@ -219,10 +229,10 @@ class Meters:
         return window.standing(self._ledger.at_begin(rows, window.first, window.first)[:, 0], window.first)
 
     def _cut(self, rows: Rows, first: int, flows: Ints) -> Window:
-        """Cut the energies ``(n, m, 2)`` of slots from ``first`` on into minutes."""
+        """Cut the whole energies ``(n, m, 2)`` of slots from ``first`` on into minutes, less what was interrupted."""
         homes = self.fleet.homes
         bound = homes.contract_a[rows].astype(np.int64) * self.fleet.model.parameters.contract.wh_per_ampere
-        watts = self._minutes.switched_watts(homes.key[rows], np.arange(first, first + flows.shape[1]))
+        watts = self._appliances.watts(rows, np.arange(first, first + flows.shape[1]))
         mwh = np.zeros((len(rows), 2, flows.shape[1] * MINUTES + 1), dtype=np.int64)
         for direction in range(2):
             wh = flows[..., direction]
@@ -230,7 +240,27 @@ class Meters:
                 inside = self._minutes.cumulative(watts, wh, bound, upside_down=direction == 1)
                 before = (wh.cumsum(axis=1) - wh) * MWH
                 mwh[:, direction, 1:] = (inside[..., 1:] + before[..., None]).reshape(len(rows), -1)
-        return Window(first, mwh)
+        return Window(first, mwh, cuts=self._interrupted(rows, first, mwh))
+
+    def _interrupted(self, rows: Rows, first: int, mwh: Ints) -> dict[tuple[int, int], Cut]:
+        """Take the interruptions out of a window's ``mwh``, and tell which half-hours had any."""
+        cuts = {}
+        for place, slot in self._interruptions.touched(rows, first, first + mwh.shape[-1] // MINUTES - 1):
+            edges = slice((slot - first) * MINUTES, (slot - first + 1) * MINUTES + 1)
+            # Half-hours come in order, so the begin of this one has lost already what those before it lost.
+            begin, after = mwh[place, :, edges.start], mwh[place, :, edges.stop - 1 :]
+            whole, spans = mwh[place, :, edges] - begin[:, None], self._interruptions.within(int(rows[place]), slot)
+            less = whole[:, -1] - kept_by_minute(whole, spans)[:, -1]
+            mwh[place, :, edges] = begin[:, None] + kept_by_minute(whole, spans)
+            after[:, 1:] -= less[:, None]
+            cuts[place, slot] = Cut(whole, spans)
+        return cuts
+
+    def _whole(self, rows: Rows, first: int, flows: Ints) -> Ints:
+        """Energies with nothing cut, for rows and slots whose ``flows`` may have been cut; the same where none was."""
+        for place, slot in self._interruptions.touched(rows, first, first + flows.shape[1] - 1):
+            flows[place, slot - first] = self._ledger.energies(rows[place : place + 1], slot, slot)[0, 0]
+        return flows
 
     def _cut_recent(self, row: int, slot: int) -> Window:
         rows, first = np.array([row]), slot - _RECENT_SLOTS + 1

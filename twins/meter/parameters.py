@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from functools import cache
 from importlib import resources
@@ -11,6 +12,7 @@ import msgspec
 
 from protocols.errors import MeterBenchError
 from twins.load.parameters import Table
+from twins.plan import METER_CLASSES, MeterClass
 
 Column = Literal["import", "export", "plus", "minus", "voltage"]
 OTHER_CLASS = "other"
@@ -27,6 +29,15 @@ class Part(Table, frozen=True, kw_only=True):
     """Largest part of a half-hour's energy that lies in switched appliances."""
 
     most: float
+
+
+class Strength(Table, frozen=True, kw_only=True):
+    """Per mille of the appliances' watts, by class of meters."""
+
+    LV: int
+    HV: int
+    gas: int
+    water: int
 
 
 class Run(Table, frozen=True, kw_only=True):
@@ -50,6 +61,7 @@ class MinuteParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """``minutes.toml``."""
 
     switched: Part
+    strength: Strength
     run: dict[str, Run]
     cycle: dict[str, Cycle]
 
@@ -128,7 +140,7 @@ class ClockParameters(Table, frozen=True, kw_only=True):
 
 
 class Generation(Table, frozen=True, kw_only=True):
-    """A generation of meters: register unit and digits on display and B-route, product code, firmware version."""
+    """A generation of a class of meters: register unit and digits as shown to the customer, product, firmware."""
 
     unit_wh: int
     digits: int
@@ -141,7 +153,47 @@ class GenerationParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
 
     maker: Maker
     clock: ClockParameters
-    generation: dict[str, Generation]
+    generation: dict[MeterClass, dict[str, Generation]]
+
+
+class TransformerParameters(Table, frozen=True, kw_only=True):
+    """Rated values of instrument transformers, and shares of meters by the primary current."""
+
+    primary_v: int
+    secondary_v: int
+    secondary_a: int
+    primary_a: list[int]
+    share: list[float]
+
+
+class CoefficientParameters(Table, frozen=True, kw_only=True):
+    """How meters state their ratio: a share of them as a larger coefficient with a multiplier."""
+
+    multiplier: float
+    share: float
+
+
+class DemandParameters(Table, frozen=True, kw_only=True):
+    """Unit and digits of a demand as it is told."""
+
+    unit_w: int
+    digits: int
+
+
+class ClosingParameters(Table, frozen=True, kw_only=True):
+    """First and last day of the month on which a meter's month may end."""
+
+    first: int
+    last: int
+
+
+class HighVoltageParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``high_voltage.toml``."""
+
+    transformers: TransformerParameters
+    coefficient: CoefficientParameters
+    demand: DemandParameters
+    closing: ClosingParameters
 
 
 class ProfileRule(Table, frozen=True, kw_only=True):
@@ -150,7 +202,7 @@ class ProfileRule(Table, frozen=True, kw_only=True):
     ``collected``: the A-route may fetch it without a change of the meter's software.
     """
 
-    meter_class: str
+    meter_class: MeterClass
     generation: str
     period: int
     keep: int
@@ -178,6 +230,10 @@ def parse(text: str, kind: type[Parameters]) -> Parameters:
             _check_minutes(parameters)
         case ElectricParameters():
             _check_electric(parameters)
+        case GenerationParameters():
+            _check_generations(parameters)
+        case HighVoltageParameters():
+            _check_high_voltage(parameters)
         case ProfileParameters():
             _check_profiles(parameters)
     return parameters
@@ -205,6 +261,12 @@ def generation_parameters() -> GenerationParameters:
 def profile_parameters() -> ProfileParameters:
     """The records and retentions that ship."""
     return parse(_shipped("profiles.toml"), ProfileParameters)
+
+
+@cache
+def high_voltage_parameters() -> HighVoltageParameters:
+    """The transformers and closing dates that ship."""
+    return parse(_shipped("high_voltage.toml"), HighVoltageParameters)
 
 
 def _shipped(name: str) -> str:
@@ -239,6 +301,19 @@ def _check_electric(p: ElectricParameters) -> None:
         _need_range(f"reactive.{name}.inductive", tangents.inductive, 0)
         _need_range(f"reactive.{name}.capacitive", tangents.capacitive, 0)
         _need_range(f"reactive.{name}.capacitive_share", tangents.capacitive_share, 0, 1)
+
+
+def _check_generations(p: GenerationParameters) -> None:
+    missing = [name for name in METER_CLASSES if not p.generation.get(name)]
+    _need(not missing, f"generation.{', '.join(missing)} is missing")
+
+
+def _check_high_voltage(p: HighVoltageParameters) -> None:
+    of = p.transformers
+    _need(len(of.primary_a) == len(of.share) > 0, "transformers needs as many shares as primary currents")
+    _need(math.isclose(sum(of.share), 1, abs_tol=1e-9), "transformers.share must have the sum 1")
+    _need(p.coefficient.multiplier in (0.1, 0.01, 0.001), "coefficient.multiplier must be 0.1, 0.01 or 0.001")
+    _need_range("closing", (p.closing.first, p.closing.last), 1, 28)
 
 
 def _check_profiles(p: ProfileParameters) -> None:

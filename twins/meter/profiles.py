@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from twins.meter.noise import Ints
 from twins.meter.parameters import ProfileRule, profile_parameters
+from twins.plan import MeterClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Profile:
     voltage_mv: Ints | None
 
 
-def rule(meter_class: str, generation: str, period: int) -> ProfileRule | None:
+def rule(meter_class: MeterClass, generation: str, period: int) -> ProfileRule | None:
     """The rule for a record, or None when such meters have no record of this period."""
     for candidate in profile_parameters().profile:
         if (candidate.meter_class, candidate.generation, candidate.period) == (meter_class, generation, period):

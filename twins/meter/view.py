@@ -14,11 +14,12 @@ import numpy as np
 from protocols.slots import SLOT_SECONDS
 from twins.fleet import FleetError
 from twins.meter.display import counts
+from twins.meter.high_voltage import high_voltage, phases, terminal_voltage
 from twins.meter.identity import Identity, identity
-from twins.meter.meters import METER_CLASS, Meters
+from twins.meter.meters import Meters
 from twins.meter.parameters import Generation, generation_parameters
 from twins.meter.profiles import newest_end, rule
-from twins.meter.traits import generations
+from twins.meter.traits import kinds
 
 
 class Active(NamedTuple):
@@ -36,7 +37,10 @@ class Reactive(NamedTuple):
 
 
 class Electric(NamedTuple):
-    """Values of one second; signs follow the active power, negative is export; leg T is None with 2 wires."""
+    """Values of one second; signs follow the active power, negative is export; leg T is None with 2 wires.
+
+    Of a high-voltage meter they are those behind its transformers, and the legs are the phases R and T.
+    """
 
     power_w: int
     reactive_var: int
@@ -67,13 +71,14 @@ class MeterView:
         self.index = meters.fleet.start + row
         self._rows = np.array([row])
         traits = meters.traits(self._rows)
-        self.generation = generations()[int(traits.generation[0])]
+        self.meter_class, self.generation = kinds()[int(traits.kind[0])]
         self.three_wire = bool(traits.three_wire[0])
+        self.high_voltage = high_voltage(meters.fleet.plan.seed, self.index) if self.meter_class == "HV" else None
 
     @property
     def model(self) -> Generation:
-        """What all meters of its generation have in common: unit, digits, product code."""
-        return generation_parameters().generation[self.generation]
+        """What all meters of its class and generation have in common: unit, digits, product code."""
+        return generation_parameters().generation[self.meter_class][self.generation]
 
     @property
     def identity(self) -> Identity:
@@ -104,6 +109,18 @@ class MeterView:
         plus, minus = self.meters.reactive(self._rows, self.meters.registers(self._rows, at))[0].tolist()
         return Reactive(plus, minus)
 
+    def reactive_by_direction(self, actives: Sequence[Active]) -> list[tuple[Reactive, Reactive]]:
+        """The parts of the reactive registers that import and that export gave, where the active ones stood so."""
+        if not actives:
+            return []
+        rows, both = np.repeat(self._rows, len(actives)), np.array(actives, dtype=np.int64)
+        total = self.meters.reactive(rows, both)
+        imported = self.meters.reactive(rows, both * np.array([1, 0]))
+        return [
+            (Reactive(*normal), Reactive(*reverse))
+            for normal, reverse in zip(imported.tolist(), (total - imported).tolist(), strict=True)
+        ]
+
     def half_hour(self, now: float) -> tuple[int, Active]:
         """Stamp and registers of the newest :00 or :30."""
         end = newest_end(SLOT_SECONDS, now)
@@ -117,9 +134,13 @@ class MeterView:
         """All values of a second."""
         now = self.meters.instant(self._rows, at)
         (current_r, current_t), (voltage_r, voltage_t) = now.current_ma[0].tolist(), now.voltage_mv[0].tolist()
+        power, reactive = int(now.power_w[0]), int(now.reactive_var[0])
+        if self.high_voltage is not None:
+            _, current_r, current_t = phases(power, reactive, current_r, current_t)
+            voltage_r, voltage_t = terminal_voltage(voltage_r), terminal_voltage(voltage_t)
         return Electric(
-            power_w=int(now.power_w[0]),
-            reactive_var=int(now.reactive_var[0]),
+            power_w=power,
+            reactive_var=reactive,
             power_factor=float(now.power_factor[0]),
             current_r_ma=current_r,
             current_t_ma=current_t if self.three_wire else None,
@@ -129,7 +150,7 @@ class MeterView:
 
     def record(self, period: int, first: float, last: float, now: float) -> list[Row]:
         """Rows of the record with this period (s), stamped ``first`` to ``last``, that are there now; oldest first."""
-        own = rule(METER_CLASS, self.generation, period)
+        own = rule(self.meter_class, self.generation, period)
         if own is None:
             return []
         found = self.meters.profile(self._rows, period, first, last, now)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from twins.bus.address import BusAddress
+from twins.catalogue import DefectKind
 from twins.clock import ClockSpec
 from twins.plan import FleetPlan
 
 _Spec = TypeVar("_Spec")
-DefectKind: TypeAlias = Literal[
-    "register-falls", "wrong-tag", "counter-repeats", "silent", "late", "resend-differs", "wrong-sign"
-]
-"""What can be planted; told in words in :data:`twins.defects.KINDS`."""
 
 
 class AreaField(msgspec.Struct, frozen=True, kw_only=True):

@@ -248,6 +248,11 @@ class Module:
 
     # --- the radio's side ------------------------------------------------------------------------------------------
 
+    @property
+    def tuning(self) -> tuple[int, int] | None:
+        """Channel and network id of the meter that the stick is connected to."""
+        return None if self._meter is None else (self._meter.channel, self._meter.pan_id)
+
     def _finish(self, command: Command) -> bool:
         """Whether the radio's answer belongs to the command that waits for it, which it then does no more."""
         if self._pending is not command:
@@ -319,6 +324,9 @@ class Module:
 
     def neighbour_resolved(self, address: IPv6Address) -> None:
         """Nor what its network layer hears."""
+
+    def sent_for(self, seconds: float) -> None:
+        """Nor how long it has sent."""
 
     def session_expired(self) -> None:
         """The stick authenticates again; the host is told how that ended."""

@@ -222,6 +222,11 @@ class Module:
 
     # --- the radio's side ------------------------------------------------------------------------------------------
 
+    @property
+    def tuning(self) -> tuple[int, int]:
+        """Channel and network id that the host has set (registers S02, S03)."""
+        return self.registers.number("S02"), self.registers.number("S03")
+
     def beacon_found(self, beacon: Beacon) -> None:
         """A coordinator answered: EVENT 20 and its description, unless it is not the one we are paired with."""
         if not self._may(Trigger.SCANNED) or self._scan_mode is ScanMode.ENERGY:
@@ -284,6 +289,10 @@ class Module:
     def pong(self, address: IPv6Address) -> None:
         """An echo reply came in."""
         self._line(f"EPONG {format_address(address)}")
+
+    def sent_for(self, seconds: float) -> None:
+        """Register SFD."""
+        self.registers["SFD"] = int(seconds * 1000)
 
     def session_expired(self) -> None:
         """EVENT 29; with register S17 the stick authenticates again, else the session is gone."""

@@ -125,6 +125,16 @@ BROKEN = [
     Broken("no faulty meters", SOUND + "defects:\n  - { kind: silent, meters: 0 }\n", 17, 29, "defects[0].meters", "0 is too small"),
     Broken("minutes for a silent meter", SOUND + "defects:\n  - { kind: silent, meters: 1, minutes: 3 }\n", 17, 32, "defects[0].minutes", "is not a known key"),
     Broken("late by how much", SOUND + "defects:\n  - { kind: late, meters: 1 }\n", 17, 5, "defects[0].minutes", "is missing; add minutes: a number above 0"),
+    # Meters of other classes
+    Broken("an unknown meter class", _with("plc", "plc\n    meter_class: oil"), 12, 18, "areas[0].meter_class", "'oil' is not known here; give LV, HV, gas or water"),
+    Broken("homes with high-voltage meters", _with("load_mix: { household: 0.8, shop: 0.2 }", "meter_class: HV\n    load_mix: { household: 1 }"), 15, 17, "areas[0].load_mix.household", "is a load class of LV meters, not of HV; HV has office,"),
+    Broken("offices with low-voltage meters", _with("shop: 0.2", "office: 0.2"), 14, 33, "areas[0].load_mix.office", "is a load class of HV meters, not of LV; LV has household"),
+    Broken("gas meters that nobody reads", SOUND + "  - { name: gas, utility: tepco, medium: plc, concentrators: 1, meter_class: gas }\n", 16, 5, "areas[2].through", "is missing for gas meters; add through: the name of the LV area"),
+    Broken("gas meters through nowhere", SOUND + "  - { name: gas, utility: tepco, medium: plc, concentrators: 1, meter_class: gas, through: nort }\n", 16, 92, "areas[2].through", "'nort' is not the name of an LV area; give north or south"),
+    Broken("gas meters through each other", SOUND + "  - { name: gas, utility: tepco, medium: plc, concentrators: 1, meter_class: gas, through: gas }\n", 16, 92, "areas[2].through", "'gas' is not the name of an LV area"),
+    Broken("gas meters with photovoltaics", SOUND + "  - { name: gas, utility: tepco, medium: plc, concentrators: 1, meter_class: gas, through: north, pv_share: 0.1 }\n", 16, 109, "areas[2].pv_share", "gas meters have no generator; remove it"),
+    Broken("water meters of the next generation", SOUND + "  - { name: w, utility: tepco, medium: plc, concentrators: 1, meter_class: water, through: north, generation_mix: { next: 1 } }\n", 16, 123, "areas[2].generation_mix.next", "water meters have no next generation here; remove generation_mix"),
+    Broken("electricity through another meter", _with("plc", "plc\n    through: south"), 12, 5, "areas[0].through", "LV meters are not read through others; remove it"),
     # The way to an external broker
     Broken("no URL", _with("embedded", "external"), 7, 3, "bus.url", "is missing; add url: text such as mqtts://"),
     Broken("another protocol", _external("  url: http://broker.example\n"), 8, 8, "bus.url", "is not the address of a broker; give mqtt://host:port"),

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from bench.measure import load_limits
 from bench.topology import Topology, load_topology
 from protocols.slots import JST, jst, slot_of_day
-from twins.defects import KINDS
+from twins.catalogue import DEFECTS
+from twins.hosts import ATTACHABLE
 from twins.load.parameters import japan
 
 TOPOLOGIES = Path(__file__).parents[3] / "topologies"
@@ -101,16 +102,34 @@ def test_defects_given_by_id_and_by_count_become_indices() -> None:
 
 
 def test_every_defect_that_twins_know_may_be_planted_and_no_other() -> None:
-    for kind in KINDS:
+    for kind in DEFECTS:
         topology(defects=[{"kind": kind, "meters": 1, **({"minutes": 1} if kind == "late" else {})}])
     with pytest.raises(ValidationError):
         topology(defects=[{"kind": "slow", "meters": 1}])
 
 
 def test_every_load_class_of_the_load_model_may_be_used() -> None:
-    for name in japan().classes:
-        area = {"name": "a", "utility": "tepco", "medium": "plc", "concentrators": 1, "load_mix": {name: 1}}
-        assert topology(areas=[area]).fleet_plan().areas[0].load_mix == {name: 1.0}
+    area = {"utility": "tepco", "medium": "plc", "concentrators": 1}
+    homes = {"name": "homes", **area}
+    for name, load_class in japan().classes.items():
+        changes = {"meter_class": load_class.meter_class, "load_mix": {name: 1}}
+        if load_class.meter_class in ATTACHABLE:
+            changes["through"] = "homes"
+        plan = topology(areas=[homes, {"name": "a", **area, **changes}]).fleet_plan()
+        assert plan.areas[1].load_mix == {name: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("meter_class", "usual"), [("LV", "household"), ("HV", "office"), ("gas", "gas_home"), ("water", "water_home")]
+)
+def test_an_area_without_a_load_mix_has_the_usual_customers_of_its_meters(meter_class: str, usual: str) -> None:
+    area = {"utility": "tepco", "medium": "plc", "concentrators": 1}
+    other = {"name": "a", **area, "meter_class": meter_class}
+    if meter_class in ATTACHABLE:
+        other["through"] = "homes"
+    plan = topology(areas=[other, {"name": "homes", **area}]).fleet_plan()
+    assert [a.load_mix for a in plan.areas] == [{usual: 1.0}, {"household": 1.0}]
+    assert (plan.areas[0].meter_class, plan.areas[0].through) == (meter_class, other.get("through", ""))
 
 
 @pytest.mark.parametrize(("length", "slots"), [({}, 48), ({"days": 0.5}, 24), ({"days": 7}, 336), ({"slots": 5}, 5)])

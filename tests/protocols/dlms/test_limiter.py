@@ -87,6 +87,8 @@ def test_a_client_sets_limits_and_an_emergency() -> None:
         (4, Data(DataType.UINT16, 1), "TYPE_UNMATCHED"),
         (8, structure(uint16(1)), "TYPE_UNMATCHED"),
         (8, structure(uint16(1), octets(b"now"), uint32(1)), "TYPE_UNMATCHED"),
+        (8, structure(uint16(1), octets(bytes.fromhex("0001010101000000FF800000")), uint32(1)), "TYPE_UNMATCHED"),
+        (8, structure(uint16(1), octets(bytes.fromhex("270F0C1FFF173B3B0002D000")), uint32(1)), "TYPE_UNMATCHED"),
         (9, array(uint32(1)), "TYPE_UNMATCHED"),
         (9, array(*[uint16(1)] * 17), "SCOPE_OF_ACCESS_VIOLATED"),
     ],

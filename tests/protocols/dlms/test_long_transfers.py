@@ -8,7 +8,16 @@ from protocols.dlms.ciphering import Form
 from protocols.dlms.conformance import SERVED, Conformance
 from protocols.dlms.errors import AccessRefusedError, ExceptionReceivedError
 from protocols.dlms.get import GetRequestNext, GetResponseBlock
-from protocols.dlms.profile_generic import BY_ENTRY, BY_RANGE, CLOCK_COLUMN, Column
+from protocols.dlms.profile_generic import (
+    BY_ENTRY,
+    BY_RANGE,
+    CLOCK_COLUMN,
+    Column,
+    Row,
+    encode_rows,
+    profile_object,
+)
+from protocols.dlms.service import LONGEST_LIST
 from protocols.dlms.set import (
     SetRequestBlock,
     SetRequestFirstBlock,
@@ -57,11 +66,37 @@ def registers(rows: object) -> list[object]:
     return [(row.value if isinstance(row, Data) else row)[-1].value for row in rows]
 
 
+class CountingHalfHours(HalfHours):
+    """Counts how often it is read whole."""
+
+    reads = 0
+
+    def between(self, first: int | None, last: int | None) -> list[Row]:
+        self.reads += 1
+        return super().between(first, last)
+
+
 def test_a_profile_of_45_days_comes_whole_in_blocks_that_the_client_can_receive(link: Link) -> None:
     whole = link.run(link.client.get(BUFFER)).value
     assert registers(whole) == [register(time) for time in HalfHours().times]
     assert max(map(len, link.received)) <= 200
     assert len(link.received) > ROWS * 20 // 200
+
+
+def test_a_value_longer_than_any_apdu_comes_whole(link: Link) -> None:
+    link.meter.note = bytes(100_000)
+    assert link.run(link.client.get(Attribute(1, NOTE, 2))) == octets(link.meter.note)
+    assert link.run(link.client.get_list(Attribute(1, NOTE, 2))) == (octets(link.meter.note),)
+
+
+def test_a_list_of_many_long_members_is_not_read_to_its_end(meter: Meter) -> None:
+    profile = CountingHalfHours()
+    meter.device.objects.add(profile_object(PROFILE, profile))
+    link = associated(manager(meter))
+    with pytest.raises(ExceptionReceivedError, match="1/4"):
+        link.run(link.client.get_list(*[BUFFER] * 12))
+    whole = encode_rows(profile, profile.between(None, None), range(3))
+    assert profile.reads - 1 == 1 + LONGEST_LIST // len(whole) < 12
 
 
 def test_a_list_with_a_long_member_comes_in_blocks(link: Link) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from protocols.dlms.acse import (
@@ -8,6 +10,7 @@ from protocols.dlms.acse import (
     Mechanism,
     ReleaseRequest,
     ReleaseResponse,
+    Result,
 )
 from protocols.dlms.action import ActionRequestNormal, ActionResponseNormal
 from protocols.dlms.apdu import Attribute, DataAccessResult, ExceptionResponse, GetRequestNormal, Method, ServiceError
@@ -18,7 +21,7 @@ from protocols.dlms.client import Client
 from protocols.dlms.client_protection import Protection
 from protocols.dlms.conformance import SERVED, Conformance
 from protocols.dlms.errors import AccessRefusedError, AssociationRefusedError, ExceptionReceivedError
-from protocols.dlms.initiate import ConfirmedServiceError, InitiateError, InitiateRequest
+from protocols.dlms.initiate import ConfirmedServiceError, InitiateError, InitiateRequest, InitiateResponse
 from protocols.dlms.roles import CURRENT_ASSOCIATION, MANAGEMENT, PUBLIC, READER
 from protocols.dlms.security import hls_gmac, protect_general, protect_glo
 from protocols.dlms.server import MALFORMED, NOT_DECIPHERED, NOT_NOW, UNKNOWN, Session
@@ -48,6 +51,7 @@ TIME = Attribute(8, CLOCK, 2)
 ENERGY = Attribute(3, IMPORT, 2)
 OFFER = InitiateRequest(SERVED, 0xFFFF)
 PROVE = Method(15, CURRENT_ASSOCIATION, 1)
+Seal = Callable[[bytes, bytes, int, bytes, bytes], bytes]
 
 
 @pytest.fixture
@@ -470,3 +474,21 @@ def test_the_client_does_not_let_its_own_challenge_be_reflected(meter: Meter) ->
     meter.device.random = lambda size: CHALLENGE
     with pytest.raises(AssociationRefusedError, match="challenge"):
         associated(manager(meter))
+
+
+@pytest.mark.parametrize("max_pdu", [1, 12, 63])
+def test_the_client_refuses_a_server_that_can_receive_no_block(max_pdu: int) -> None:
+    granted = InitiateResponse(SERVED, max_pdu).to_bytes()
+    exchange = Client().associate()
+    next(exchange)
+    with pytest.raises(ProtocolError, match=f"at most {max_pdu} bytes"):
+        exchange.send(AssociationResponse(Context.PLAIN, Result.ACCEPTED, 0, granted).to_bytes())
+
+
+@pytest.mark.parametrize("seal", [protect_glo, protect_general])
+def test_the_client_believes_no_ciphered_answer_before_it_has_met_the_server(meter: Meter, seal: Seal) -> None:
+    client = manager(meter).client
+    exchange = client.get(TIME)
+    next(exchange)
+    with pytest.raises(SecurityError):
+        exchange.send(seal(GET_CLOCK, SERVER_TITLE, 1, KEY, AUTH_KEY))

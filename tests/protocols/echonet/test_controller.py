@@ -18,7 +18,13 @@ from protocols.echonet.frame import NODE_PROFILE, Eoj, Esv, Property
 from protocols.echonet.history import DayHistory, Series, Stamped
 from protocols.echonet.node import Node
 from protocols.echonet.quantities import Quantities
-from protocols.echonet.route_b import HALF_HOUR, STARTUP_READS, accepted_services, response_wait
+from protocols.echonet.route_b import (
+    STARTUP_READS,
+    HalfHourNotification,
+    accepted_services,
+    half_hour_notification,
+    response_wait,
+)
 from protocols.echonet.values import Special
 from protocols.errors import ProtocolError
 from tests.protocols.echonet.vectors import FRAMES, VALUES, meter, node_a, profile
@@ -182,7 +188,7 @@ def test_the_start_up_reads_are_all_answered_by_the_captured_meter() -> None:
 
 
 def test_the_rules_of_the_route_name_what_they_rule() -> None:
-    assert (HALF_HOUR.properties, HALF_HOUR.within) == ((0xEA, 0xEB), 300)
+    assert half_hour_notification(0x0288) == HalfHourNotification((0xEA, 0xEB), 300)
     assert Esv.SET_I not in accepted_services(0x028A)
     assert Esv.SET_GET in accepted_services(0x0288)
     assert accepted_services(0x0281) == accepted_services(0x0EF0)

@@ -303,6 +303,27 @@ def test_a_stick_that_was_reset_is_let_in_again() -> None:
     assert paa.events() == fresh.events() == [Established(DAY, again=False)]
 
 
+def test_a_stick_that_gave_up_in_the_middle_and_knocks_again_is_let_in() -> None:
+    paa, first = Paa(CREDENTIALS), Pac(CREDENTIALS)
+    first.start(0.0)
+    exchange(paa, first, 0.0, lose=lambda role, packet: role is first and len(packet) > 0x40)  # its EAP answers
+    assert paa.state is PanaState.AUTHENTICATING
+    fresh = Pac(CREDENTIALS)
+    fresh.start(1.0)
+    exchange(paa, fresh, 1.0)
+    assert paa.events() == fresh.events() == [Established(DAY, again=False)]
+
+
+def test_a_stick_that_proves_itself_but_is_not_admitted_is_told_so_and_gets_no_key() -> None:
+    paa, pac = Paa(CREDENTIALS, admit=lambda: False), Pac(CREDENTIALS)
+    pac.start(0.0)
+    last_request = Packet.from_bytes(exchange(paa, pac, 0.0)[-2])
+    assert last_request.number(AvpCode.RESULT) == pana.ResultCode.AUTHORIZATION_REJECTED
+    assert last_request.find(AvpCode.KEY_ID) is None
+    assert paa.events() == pac.events() == [Failed(Failure.REJECTED)]
+    assert paa.state is pac.state is PanaState.CLOSED
+
+
 @pytest.mark.skipif(
     shutil.which("tshark") is None or shutil.which("text2pcap") is None, reason="tshark and text2pcap are not installed"
 )

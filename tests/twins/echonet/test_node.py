@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protocols.echonet.frame import HEMS, NODE_PROFILE, Eoj, Esv, Frame, Property
 from protocols.echonet.frame import LV_METER as LV
-from protocols.echonet.route_b import HALF_HOUR, REPEATS
+from protocols.echonet.route_b import HALF_HOUR_WITHIN, REPEATS
 from protocols.slots import SLOT_SECONDS
 from tests.twins.echonet.twin import HOME, NOW, ask, read, request, twin_of, view_of
 from twins.echonet.notices import HalfHourNotices
@@ -88,7 +88,7 @@ def test_each_twin_tells_each_half_hour_once_within_five_minutes() -> None:
             told[place].append(moment)
     for moments in told.values():
         first, second = moments
-        assert 0 < first - (BOUNDARY + SLOT_SECONDS) < HALF_HOUR.within
+        assert 0 < first - (BOUNDARY + SLOT_SECONDS) < HALF_HOUR_WITHIN
         assert second - first == SLOT_SECONDS
     assert len({first for first, _ in told.values()}) == 50
 

@@ -9,11 +9,11 @@ from protocols.echonet.frame import HEMS, Eoj, Esv, Frame, Property
 from protocols.echonet.frame import LV_METER as LV
 from protocols.slots import SLOT_SECONDS
 from tests.twins.meter.fleets import metered_fleet
+from twins.catalogue import DefectKind
 from twins.echonet.node import TwinNode
 from twins.meter.clock import Clocks
 from twins.meter.meters import Meters
 from twins.meter.view import MeterView
-from twins.shard.spec import DefectKind
 
 FLEET = metered_fleet()
 METERS = Meters(FLEET)

@@ -11,7 +11,7 @@ from twins.meter.display import advance, counts, span
 from twins.meter.meters import Meters
 from twins.meter.parameters import generation_parameters
 
-GENERATIONS = generation_parameters().generation
+GENERATIONS = generation_parameters().generation["LV"]
 
 
 @given(

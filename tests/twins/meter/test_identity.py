@@ -7,7 +7,7 @@ from twins.meter.parameters import generation_parameters
 from twins.plan import meter_id, system_title
 
 MASTER = bytes(range(16))
-GENERATIONS = generation_parameters().generation
+GENERATIONS = generation_parameters().generation["LV"]
 
 
 def test_a_hundred_thousand_meters_have_as_many_identities() -> None:

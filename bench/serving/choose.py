@@ -13,7 +13,6 @@ from bench.topology.model import Topology
 from protocols.slots import slot_of
 from twins.clock import ClockSpec
 from twins.plan import MAKER, FleetPlan, meter_id
-from twins.shard.spec import DefectKind
 
 _METER_ID = re.compile(rf"{MAKER.decode()}(\d{{12}})", re.ASCII)
 
@@ -58,12 +57,3 @@ def check_host(address: str) -> None:
         loopback = False
     if not loopback:
         raise InputError(f"{address} is no IPv4 loopback address; give one such as 127.0.0.1")
-
-
-def planted(topology: Topology) -> dict[int, set[DefectKind]]:
-    """Planted defects by meter index."""
-    defects: dict[int, set[DefectKind]] = {}
-    for plan in topology.defect_plans():
-        for index in plan.meters:
-            defects.setdefault(index, set()).add(plan.kind)
-    return defects
