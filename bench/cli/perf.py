@@ -9,6 +9,7 @@ import typer
 
 from bench.perf.fleet import measure_fleet
 from bench.perf.pipeline import measure_pipeline
+from bench.perf.serve import measure_serve
 
 app = typer.Typer(help="Benchmarks: JSON on standard output, no verdict.", no_args_is_help=True)
 
@@ -30,6 +31,17 @@ def pipeline(
 ) -> None:
     """Carry readings from twins through cipher, broker and head-end to Parquet, and compare with a plain relay."""
     _print(measure_pipeline(readings), as_json)
+
+
+@app.command()
+def serve(
+    twins: Annotated[int, typer.Option(min=1, help="Twins that are asked, all at once.")] = 1000,
+    fleet: Annotated[int, typer.Option(min=100, help="Twins of the fleet they belong to.")] = 1_000_000,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long to ask, after a warm-up.")] = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Ask served twins by ECHONET Lite over UDP: requests per second, and how long each waits."""
+    _print(measure_serve(twins, fleet, seconds), as_json)
 
 
 def _print(result: dict[str, Any], as_json: bool) -> None:

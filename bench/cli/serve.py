@@ -16,6 +16,7 @@ import msgspec
 import typer
 
 from bench.errors import InputError
+from bench.meters.directory import ENDPOINTS
 from bench.record.atomic import replacing
 from bench.runner import master_key
 from bench.serving.choose import check_host, chosen_meters, serving_plan
@@ -32,9 +33,6 @@ MODBUS_PORT = 5020
 """The port of Modbus TCP is 502, which only the superuser may take."""
 
 _ELSEWHERE = "end what has it, or serve elsewhere with --first-address, --port, --dlms-port or --modbus-port"
-
-ENDPOINTS = Path("results/.serving/endpoints.jsonl")
-"""Where the endpoints stand while they are served, for ``bench meter``."""
 
 
 def serve(

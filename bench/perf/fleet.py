@@ -52,7 +52,7 @@ def _measure_here(twins: int, slots: int) -> dict[str, Any]:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     japanese()  # shared by all fleets of a process and of constant size: compiled before the count begins
     before, started = _resident_bytes(), time.perf_counter()
-    fleet = Fleet(_plan(twins), 0, twins)
+    fleet = Fleet(plan_of(twins), 0, twins)
     build_seconds = time.perf_counter() - started
     fleet.counter.fill(0)  # a shard writes this column; fresh zero pages would not be counted
     repeats = sorted(_timed_advance(fleet, slots) for _ in range(REPEATS))
@@ -84,7 +84,7 @@ def _resident_bytes() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _plan(twins: int) -> FleetPlan:
+def plan_of(twins: int) -> FleetPlan:
     """A mixed plan with at least this many meters."""
     concentrators = -(-twins // (_METERS_PER_CONCENTRATOR * len(_AREAS)))
     areas = tuple(

@@ -220,7 +220,9 @@ def image_object(device: Device, file: ImageFile, defects: frozenset[str]) -> tu
 
 
 def control_objects(device: Device, defects: frozenset[str]) -> list[CosemObject]:
-    """All of it but the image transfer."""
+    """All of it but the image transfer; only low-voltage meters have a switch and a limit."""
+    if device.view.meter_class != "LV":
+        return [clock_object(device)]
     return [
         clock_object(device),
         switch_object(device, lies="switch-lies" in defects),

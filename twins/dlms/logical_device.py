@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from protocols.dlms.association import sap_list
 from protocols.dlms.axdr import Data, array, octets
@@ -21,7 +21,7 @@ from twins.device.factory import event_codes, factory, factory_parts
 from twins.device.image import ImageFile, version_of
 from twins.dlms import names
 from twins.dlms.control import control_objects, image_object
-from twins.dlms.instruments import instruments
+from twins.dlms.instruments import attached_meters, instruments
 from twins.dlms.push import Pusher, factory_push, push_object
 from twins.dlms.records import records
 from twins.dlms.security import TwinSecurity, factory_secrets, reader_password
@@ -40,7 +40,11 @@ _REPORTED_CODES = frozenset(event_codes()[name] for name in _REPORTED)  # what n
 
 
 class TwinDevice:
-    """A twin with its objects. ``defects`` are planted faults by name; ``random`` gives so many random bytes."""
+    """A twin with its objects.
+
+    ``attached`` are the gas and water meters that are read through it (requirement A15), ``defects`` planted faults by
+    name; ``random`` gives so many random bytes.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class TwinDevice:
         journal: MemoryJournal,
         master: bytes,
         *,
+        attached: Sequence[MeterView] = (),
         defects: Collection[str] = (),
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
@@ -72,7 +77,7 @@ class TwinDevice:
         self.pusher = Pusher(self.device, self.security, lambda: self.logical.objects)
         self._file = ImageFile(journal.folder / "images" / f"{view.index}.bin")
         image, self._transfer = image_object(self.device, self._file, planted)
-        for each in (*self._objects(planted), image):
+        for each in (*self._objects(planted), *attached_meters(self.device, attached), image):
             self.logical.objects.add(each)
         self.device.told, self.device.restarted = self._told, self._restarted
         self._finish_activation()

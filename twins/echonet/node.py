@@ -13,7 +13,7 @@ from protocols.echonet.route_b import REPEATS, Repeats, half_hour_notification
 from protocols.echonet.transport import Address, Outgoing
 from twins.echonet.kinds import kind_of, table_of
 from twins.meter.clock import Clocks
-from twins.meter.identity import Identity, route_b_number
+from twins.meter.identity import Identity, route_b
 from twins.meter.view import MeterView
 
 _PROFILE_OPTIONS = frozenset({0x8C, 0x8D})
@@ -32,7 +32,8 @@ class TwinNode:
         self.view = view
         kind = kind_of(view)
         self.eoj, self.release = kind.eoj, kind.release
-        self.number = route_b_number(master, view.index)
+        self.credentials = route_b(master, view.index)
+        self.number = bytes.fromhex(self.credentials.id)
         self._meter = kind.make(view, clocks, self.number, defects)
         self._table = table_of(kind, view.has_generator)
         profile = NodeObject(NODE_PROFILE_EOJ, _profile_table(), _ProfileValues(view.identity))

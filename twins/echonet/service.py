@@ -56,7 +56,12 @@ class EchonetService:
             address=self._udp.addresses[place],
             ipv6=self._udp.ipv6 if place == 0 else None,
             port=self._udp.port,
-            ids={"route_b_id": node.number.hex().upper(), "serial": who.serial, "maker": who.maker.hex().upper()},
+            ids={
+                "route_b_id": node.credentials.id,
+                "route_b_password": node.credentials.password,
+                "serial": who.serial,
+                "maker": who.maker.hex().upper(),
+            },
             about={"eoj": str(node.eoj), "release": node.release},
         )
 

@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 IPV6_LOOPBACK = "::1"
 
 _LOOPBACK = "127.0.0.1"
-_BURST = 64  # datagrams taken from one socket before the others have their turn
 
 _Datagram = tuple[socket.socket, bytes, tuple[Any, ...], bool]
 """What came: to which socket, the data, from where, and whether by the group."""
@@ -142,21 +141,16 @@ class UdpTwins:
         self._transmit(self._sockets[place], data, (GROUP_IPV4, self.port))
 
     def _hear(self, own: socket.socket, place: int) -> None:
-        for _ in range(_BURST):
-            received = _receive(own)
-            if received is None:
-                return
+        # One datagram, then all other sockets have their turn: a client as quick as we are would hold us here.
+        received = _receive(own)
+        if received is not None:
             self._serve(own, place, *received)
 
     def _hear_group(self, group: socket.socket) -> None:
-        for _ in range(_BURST):
-            received = _receive(group)
-            if received is None:
-                return
-            data, source = received
-            if source[0] not in self._own:
-                for place, own in enumerate(self._sockets):
-                    self._serve(own, place, data, source, multicast=True)
+        received = _receive(group)
+        if received is not None and received[1][0] not in self._own:
+            for place, own in enumerate(self._sockets):
+                self._serve(own, place, *received, multicast=True)
 
     def _serve(
         self, own: socket.socket, place: int, data: bytes, source: tuple[Any, ...], multicast: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -28,9 +29,9 @@ from twins.echonet.everybody import Everybody
 from twins.echonet.node import TwinNode
 from twins.echonet.service import EchonetService
 from twins.echonet.udp import UdpTwins
+from twins.hosts import attached
 from twins.memory.journal import MemoryJournal
 from twins.meter.clock import Clocks
-from twins.meter.identity import route_b
 from twins.modbus.service import ModbusService
 from twins.route_b.meter import RouteB
 from twins.serving.endpoint import Service
@@ -50,7 +51,10 @@ class Serving:
         self._spec = spec
         self._clock: Clock = make_clock(spec.clock)
         self._journal = MemoryJournal(Path(spec.memory))
-        self._twins = ChosenTwins(spec.plan, spec.meters)
+        attached_to = {host: attached(spec.plan, host) for host in spec.meters}
+        self._twins = ChosenTwins(spec.plan, [*spec.meters, *itertools.chain(*attached_to.values())])
+        self._views = self._twins.views[: len(spec.meters)]
+        by_index = {view.index: view for view in self._twins.views}
         self._clocks = Clocks(spec.plan)
         self._planted: dict[int, set[str]] = {}
         for plan in spec.defects:
@@ -58,8 +62,15 @@ class Serving:
                 self._planted.setdefault(index, set()).add(plan.kind)
         # Memories first: what they say of the supply must be known before anything is metered.
         self._devices = [
-            TwinDevice(view, self._clocks, self._journal, spec.master_key, defects=self._planted.get(view.index, ()))
-            for view in self._twins.views
+            TwinDevice(
+                view,
+                self._clocks,
+                self._journal,
+                spec.master_key,
+                attached=[by_index[index] for index in attached_to[view.index]],
+                defects=self._planted.get(view.index, ()),
+            )
+            for view in self._views
         ]
         self._dlms: DlmsService | None = None
         self._twins.advance_to(slot_of(self._clock.now()))
@@ -67,7 +78,7 @@ class Serving:
 
     def _build(self) -> list[Service]:
         spec, wanted, everybody = self._spec, set(self._spec.protocols), Everybody()
-        views = self._twins.views
+        views = self._views
         nodes = [TwinNode(view, self._clocks, spec.master_key, self._planted.get(view.index, ())) for view in views]
         services: list[Service] = []
         if "echonet-lite" in wanted or "wi-sun" in wanted:
@@ -100,7 +111,7 @@ class Serving:
     def _sticks(self, nodes: list[TwinNode], everybody: Everybody) -> StickService:
         spec, meters = self._spec, []
         for node in nodes:
-            given = route_b(spec.master_key, node.view.index)
+            given = node.credentials
             electric = node.view.meter_class in _ELECTRIC  # gas and water meters have a route of their own
             credentials = Credentials(given.id.encode(), given.password.encode()) if electric else None
             meters.append(RouteB(node, credentials, defects=self._planted.get(node.view.index, ())))

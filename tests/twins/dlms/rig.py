@@ -18,6 +18,7 @@ from protocols.slots import SLOT_SECONDS
 from tests.twins.homes import homes
 from twins.chosen import ChosenTwins
 from twins.dlms.logical_device import TwinDevice
+from twins.hosts import attached
 from twins.memory.journal import MemoryJournal
 from twins.meter.clock import Clocks
 from twins.plan import FleetPlan
@@ -28,7 +29,7 @@ CLIENT_TITLE = b"HESTEST1"
 CHALLENGE = b"challenge of ours"
 
 
-def plan(generation: str = "next", seed: int = 1) -> FleetPlan:
+def plan_of(generation: str = "next", seed: int = 1) -> FleetPlan:
     """A few homes, some with roofs, all of one generation."""
     found = homes(1, 40, areas=1, seed=seed, pv=0.4)
     mix = {"current": 0.0, "next": 0.0} | {generation: 1.0}
@@ -36,27 +37,55 @@ def plan(generation: str = "next", seed: int = 1) -> FleetPlan:
     return msgspec.structs.replace(found, areas=areas)
 
 
+def mixed_plan() -> FleetPlan:
+    """Four homes, two factories, and a gas and a water meter in each home."""
+    home = plan_of().areas[0]
+    load = {"LV": home.load_mix, "HV": {"factory": 1.0}, "gas": {"gas_home": 1.0}, "water": {"water_home": 1.0}}
+    sizes = {"LV": 4, "HV": 2, "gas": 4, "water": 4}
+    areas = tuple(
+        msgspec.structs.replace(
+            home,
+            name=meter_class,
+            meter_class=meter_class,
+            meters_per_concentrator=size,
+            load_mix=load[meter_class],
+            generation_mix={("current" if meter_class in ("gas", "water") else "next"): 1.0},
+            pv_share=home.pv_share if meter_class == "LV" else 0.0,
+            through="LV" if meter_class in ("gas", "water") else "",
+        )
+        for meter_class, size in sizes.items()
+    )
+    return msgspec.structs.replace(plan_of(), areas=areas)
+
+
 class Rig:
     """One twin with its journal; :meth:`restart` is what a kill and a new start of its process are."""
 
     def __init__(
-        self, folder: Path, index: int = 3, generation: str = "next", defects: Collection[str] = (), after: int = 60
+        self,
+        folder: Path,
+        index: int = 3,
+        generation: str = "next",
+        defects: Collection[str] = (),
+        after: int = 60,
+        plan: FleetPlan | None = None,
     ) -> None:
         self.folder, self.index, self.defects = folder, index, defects
-        self.plan = plan(generation)
+        self.plan = plan or plan_of(generation)
         self.now = float((self.plan.first_slot + after) * SLOT_SECONDS + 777)
         self._challenges = itertools.count(1)
         self._start()
 
     def _start(self) -> None:
         self.journal = MemoryJournal(self.folder)
-        self.twins = ChosenTwins(self.plan, [self.index])
-        self.view = self.twins.views[0]
+        self.twins = ChosenTwins(self.plan, [self.index, *attached(self.plan, self.index)])
+        self.view, *self.attached = self.twins.views
         self.twin = TwinDevice(
             self.view,
             Clocks(self.plan),
             self.journal,
             MASTER,
+            attached=self.attached,
             defects=self.defects,
             random=lambda size: next(self._challenges).to_bytes(size, "big"),
         )

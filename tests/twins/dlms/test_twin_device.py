@@ -19,7 +19,7 @@ from protocols.dlms.security import wrap_key
 from protocols.dlms.values import enum, int8, uint16, uint32
 from protocols.errors import ProtocolError
 from protocols.slots import SLOT_SECONDS, jst
-from tests.twins.dlms.rig import Link, Rig, manager, public, reader
+from tests.twins.dlms.rig import Link, Rig, manager, mixed_plan, public, reader
 from twins.device.device import LIMIT_SCRIPTS, SWITCH_SCRIPTS
 from twins.device.factory import event_codes, factory
 from twins.device.image import test_image as image_of
@@ -406,3 +406,35 @@ DEFECTS = {
 def test_a_planted_defect_shows_and_a_healthy_twin_has_none(tmp_path: Path, defect: str) -> None:
     assert not DEFECTS[defect](Rig(tmp_path / "healthy"))
     assert DEFECTS[defect](Rig(tmp_path / "defective", defects=[defect]))
+
+
+# Other classes of meters
+
+
+def mixed(folder: Path, index: int) -> Rig:
+    """A rig of a plan with homes (0 to 3), factories (4, 5), gas (6 to 9) and water meters (10 to 13)."""
+    return Rig(folder, index, plan=mixed_plan())
+
+
+def test_a_host_shows_the_gas_and_water_meters_behind_it_in_cubic_metres(tmp_path: Path) -> None:
+    rig = mixed(tmp_path, 2)
+    link = reader(rig).associated()
+    for place, view in enumerate(rig.attached, start=1):
+        end, active = view.half_hour(rig.now)
+        name = names.obis(0, place, 24, 2, 1)
+        assert get(link, 4, name) == active.import_wh
+        scaler, unit = get(link, 4, name, 3)  # type: ignore[misc]
+        assert (scaler.value, unit.value) == (-3, 13)  # type: ignore[has-type]
+        assert DateTime.from_bytes(get(link, 4, name, 5)).unix() == end  # type: ignore[arg-type]
+    assert [view.meter_class for view in rig.attached] == ["gas", "water"]
+
+
+def test_a_high_voltage_meter_states_its_transformers_and_has_no_switch(tmp_path: Path) -> None:
+    rig = mixed(tmp_path, 4)
+    link, high = reader(rig).associated(), rig.view.high_voltage
+    assert high is not None
+    assert get(link, 1, names.CURRENT_RATIO) == high.current_ratio
+    assert get(link, 1, names.CURRENT_RATIO) * get(link, 1, names.VOLTAGE_RATIO) == high.ratio  # type: ignore[operator]
+    assert get(link, 3, names.IMPORT_WH) == rig.view.active(rig.now).import_wh % REGISTER_SPAN
+    with pytest.raises(AccessRefusedError):
+        get(link, 70, SWITCH, 3)

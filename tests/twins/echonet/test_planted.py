@@ -41,9 +41,7 @@ def test_stale_time_stamps_new_registers_one_half_hour_old(meter_class: Any, epc
 
 
 @pytest.mark.parametrize(("meter_class", "selector", "epc"), HISTORIES)
-def test_history_shifted_puts_each_register_one_slot_too_late(
-    meter_class: Any, selector: int | None, epc: int
-) -> None:
+def test_history_shifted_puts_each_register_one_slot_too_late(meter_class: Any, selector: int | None, epc: int) -> None:
     healthy, faulty = pair(view_of(meter_class), "history-shifted")
     for twin in (healthy, faulty):
         if selector is not None:
