@@ -23,3 +23,17 @@ def test_the_pipeline_benchmark_tells_rate_stages_and_ratio() -> None:
     assert set(result["cpu_us_per_reading"]) == {
         *("meter", "cipher", "frame", "send", "receive", "verify", "store", "broker")
     }
+
+
+@pytest.mark.slow
+def test_the_serving_benchmark_counts_answers_and_leaves_the_witnesses_alone() -> None:
+    command = [sys.executable, "-m", "bench.cli.main", "perf", "serve", "--twins", "50", "--fleet", "5000"]
+    done = subprocess.run(
+        [*command, "--seconds", "0.5", "--json"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["twins"], result["in_flight"], result["lost"]) == (50, 50, 0)
+    assert result["requests"] == pytest.approx(result["requests_per_second"] * 0.5, abs=1)
+    assert 0 < result["p50_ms"] <= result["p99_ms"]
+    assert result["witnesses"] > 0

@@ -41,14 +41,15 @@ class Interruptions:
         self._appliances = Appliances(fleet, minutes)
         self._spans: dict[int, tuple[Span, ...]] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._spans)
+
     def put(self, row: int, spans: Iterable[Span]) -> None:
         """All interruptions of one row, in place of those known."""
         self._spans[row] = tuple(sorted(spans))
 
     def off(self, rows: Ints, at: float) -> NDArray[np.bool_]:
         """Which of the rows have no supply at an instant."""
-        if not self._spans:
-            return np.zeros(len(rows), dtype=np.bool_)
         return np.array(
             [any(b <= at < e for b, e in self._spans.get(row, ())) for row in rows.tolist()], dtype=np.bool_
         )

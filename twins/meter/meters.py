@@ -136,7 +136,7 @@ class Meters:
     def _second(self, rows: Rows, minutely: Minutely, place: int, at: float) -> Ints:
         watts, ripple = minutely.watts[:, place], minutely.ripple[:, place]
         seen = self._supply.at_second(watts, ripple, minutely.traits.limit_w, int(at % MINUTE_SECONDS))
-        return np.where(self._interruptions.off(rows, at), 0, seen)
+        return np.where(self._interruptions.off(rows, at), 0, seen) if self._interruptions else seen
 
     def _minutely(self, rows: Rows, at: float) -> tuple[Minutely, int]:
         """The minute of an instant, and its place among the minutes given."""
