@@ -23,10 +23,14 @@ from protocols.slots import SLOT_SECONDS, SLOTS_PER_DAY, slot_end
 from protocols.topics import DOWN, UP
 from twins.defects import Defects
 from twins.fleet import Fleet
+from twins.meter.meters import Meters
+from twins.meter.parameters import profile_parameters
+from twins.meter.profiles import rule
+from twins.meter.traits import kinds
 from twins.plan import HEAD_END_TITLE, MAKER, system_title
 from twins.shard.counters import InvocationCounters
 
-RETENTION_SLOTS = 45 * SLOTS_PER_DAY  # M6: 30-minute values are kept 45 days in the current generation
+_ALL_KEEP = min(each.keep for each in profile_parameters().profile if each.period == SLOT_SECONDS) // SLOT_SECONDS
 _MAX_ROWS = SLOTS_PER_DAY  # rows in one answer; longer records are asked for day by day
 _DOWN_TOPIC = re.compile(rf"(?P<meter>.+/{MAKER.decode()}(?P<serial>\d{{12}})/){DOWN}".encode(), re.DOTALL)
 
@@ -51,6 +55,7 @@ class Answers:
         self._defects = defects
         self._counters = counters
         self._key_epoch = key_epoch
+        self._meters = Meters(fleet)
         self._heard: dict[int, int] = {}  # highest counter of the head-end that each meter has heard
         self.answered = 0
         self.refused = 0
@@ -81,7 +86,9 @@ class Answers:
     def _rows(self, row: int, invoke_id: int, first: int, last: int) -> bytes:
         """Rows stamped ``first`` to ``last``, as far as the meter still, or already, has them."""
         newest = self._fleet.slot - 1
-        low = max(-(-first // SLOT_SECONDS) - 1, newest - RETENTION_SLOTS + 1)
+        low = -(-first // SLOT_SECONDS) - 1
+        if low <= newest - _ALL_KEEP:  # what every meter keeps needs no look at which kind of meter it is
+            low = max(low, newest - self._kept(row) + 1)
         high = min(last // SLOT_SECONDS - 1, newest)
         if high - low + 1 > _MAX_ROWS:
             return range_refusal(invoke_id, DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
@@ -95,3 +102,9 @@ class Answers:
         rows["import_wh"] = imported % REGISTER_SPAN
         rows["export_wh"] = exported % REGISTER_SPAN
         return range_answer(invoke_id, rows)
+
+    def _kept(self, row: int) -> int:
+        """Half-hours that a meter of this class and generation keeps (requirement M6)."""
+        kind = kinds()[int(self._meters.traits(np.array([row])).kind[0])]
+        own = rule(kind.meter_class, kind.generation, SLOT_SECONDS)
+        return own.keep // SLOT_SECONDS if own else 0

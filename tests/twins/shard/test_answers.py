@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,6 @@ from protocols.slots import SLOT_SECONDS, SLOTS_PER_DAY, slot_end
 from tests.twins.plans import FIRST_SLOT, plan
 from tests.twins.shard.rig import KEYS, Answer, Reading, Shard, decoded, down_topic, request, sealed
 from twins.plan import HEAD_END_TITLE, system_title
-from twins.shard.answers import RETENTION_SLOTS
 from twins.shard.spec import DefectPlan
 
 PLAN = plan((2, 5), (1, 4))
@@ -76,13 +76,21 @@ def test_a_range_takes_in_both_its_ends_and_nothing_between_stamps(shard: Shard)
 
 def test_slots_of_the_future_and_beyond_retention_are_left_out(shard: Shard) -> None:
     ahead = rows(ask(shard, request(METER, LAST, LAST + 5, counter=1)))
-    oldest = LAST - RETENTION_SLOTS + 1
+    oldest = LAST - 45 * SLOTS_PER_DAY + 1
     behind = rows(ask(shard, request(METER, oldest - 9, oldest + 1, counter=2)))
     long_ago = rows(ask(shard, request(METER, oldest - 10_000, oldest - 1, counter=3)))
     not_yet = rows(ask(shard, request(METER, LAST + 1, LAST + 10_000, counter=4)))
     assert [slot for slot, *_ in ahead] == [LAST]
     assert [slot for slot, *_ in behind] == [oldest, oldest + 1]
     assert long_ago == not_yet == []
+
+
+def test_a_meter_of_the_next_generation_keeps_what_settlement_needs(tmp_path: Path) -> None:
+    areas = tuple(msgspec.structs.replace(area, generation_mix={"next": 1.0}) for area in PLAN.areas)
+    shard = Shard(msgspec.structs.replace(PLAN, areas=areas), tmp_path / "j", 2, 12)
+    list(shard.all())
+    old = LAST - 200 * SLOTS_PER_DAY
+    assert [slot for slot, *_ in rows(ask(shard, request(METER, old, old + 1, counter=1)))] == [old, old + 1]
 
 
 def test_history_of_before_the_run_joins_up_with_the_run(shard: Shard) -> None:
