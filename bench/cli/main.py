@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from bench.cli import check, perf, runs
+from bench.cli import check, meter, perf, runs
 from bench.cli.run import run as run_command
 from bench.cli.serve import serve
 from protocols.errors import MeterBenchError
@@ -26,6 +26,7 @@ app.command("runs")(runs.runs)
 app.command("show")(runs.show)
 app.command("report")(runs.report)
 app.add_typer(perf.app, name="perf")
+app.add_typer(meter.app, name="meter")
 
 
 def run() -> None:

@@ -32,7 +32,7 @@ from twins.wisun.service import DIALECTS
 MODBUS_PORT = 5020
 """The port of Modbus TCP is 502, which only the superuser may take."""
 
-_ELSEWHERE = "end what has it, or serve elsewhere with --first-address, --port, --dlms-port or --modbus-port"
+_ELSEWHERE = "end what has it, or serve elsewhere: --first-address, --port, --dlms-port, --modbus-port, --terminals"
 
 
 def serve(
@@ -131,10 +131,13 @@ def _watch(serving: ServingProcess, as_json: bool) -> None:
 def _listed(path: Path, lines: list[bytes]) -> Iterator[None]:
     """The endpoints in a file while they are served; its ready line names this process."""
     content = b"".join(line + b"\n" for line in (*lines[:-1], _ready_line(lines[-1])))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as beside:
-        beside.touch(mode=0o600)  # it names keys
-        beside.write_bytes(content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside:
+            beside.touch(mode=0o600)  # it names keys
+            beside.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot list the endpoints there: {error.strerror}; see --endpoints") from None
     try:
         yield
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,13 +13,12 @@ from typing import Any
 import pytest
 
 from bench.meters.directory import endpoints_of
+from bench.meters.readers import reader_of
 from hil_drivers.meters.dlms import DlmsMeter
-from hil_drivers.meters.dlms_session import DlmsAddress, Keys
 from protocols.slots import jst
 from tests.e2e.bench_serve import PATIENCE, ROOT, BenchServe, require_port, village
 from tests.e2e.test_serve_echonet import Twins
 from twins.plan import meter_id
-from twins.serving.endpoint import Endpoint
 
 pytestmark = pytest.mark.slow
 
@@ -79,8 +77,10 @@ def test_each_protocol_tells_the_same_twin(bench: Bench, protocol: str) -> None:
     assert shown["instant"]["power_w"] in {view.power_w(at) for at in seconds}
 
 
-@pytest.mark.parametrize("protocol", ["dlms", "echonet", "wi-sun"])
-@pytest.mark.parametrize(("period", "seconds"), [("30m", 1800), ("1m", 60)])
+@pytest.mark.parametrize(
+    ("protocol", "period", "seconds"),
+    [("dlms", "30m", 1800), ("dlms", "1m", 60), ("echonet", "30m", 1800), ("echonet", "1m", 60), ("wi-sun", "1m", 60)],
+)
 def test_rows_are_those_of_the_twin(bench: Bench, protocol: str, period: str, seconds: int) -> None:
     view = bench.twins.views[READ]
     end = bench.twins.during(lambda: None)[1][0] // seconds * seconds
@@ -99,17 +99,16 @@ def test_changes_of_the_switch_and_the_limit_are_seen_by_the_next_command(bench:
     assert bench.told(meter, "control", "limit", "20")["state"]["normal_a"] == 20
     bookings = bench.told(meter, "control", "switch", "close", "--at", "+1s")["state"]["bookings"]
     assert [booking["action"] for booking in bookings][:1] == ["close"]
-    while not bench.told(meter, "show", "--via", "dlms")["switch"]["closed"]:
-        pass  # until the reserved second has come
+    with reader_at(bench, meter) as reader:
+        while not reader.switch().closed:
+            pass  # until the reserved second has come
     assert len(bench.told(meter, "events")) >= 4
 
 
 def test_changes_of_the_firmware_survive_a_killed_shard_half_way(bench: Bench, meter: str, tmp_path: Path) -> None:
     image = tmp_path / "FW-9.1.bin"
     image.write_bytes(os.urandom(4000))
-    endpoint = endpoint_at(bench, meter)
-    keys = Keys(*(bytes.fromhex(endpoint.keys[name]) for name in ("encryption", "authentication", "wrapping")))
-    with DlmsMeter(DlmsAddress(str(endpoint.address), endpoint.port or 0, keys)) as reader:
+    with reader_at(bench, meter) as reader:
         reader.image_initiate(image.stem.encode(), 4000)
         size = reader.image().block_size
         for number in range(5):
@@ -129,18 +128,14 @@ def test_changes_of_the_key_leave_the_old_endpoint_behind(bench: Bench, meter: s
     assert bench.told(meter, "control", "clock", "show", endpoints=kept)["state"]["resolution_s"] == 1
 
 
-def test_what_a_server_that_has_ended_wrote_is_not_believed(bench: Bench, tmp_path: Path) -> None:
-    copy = tmp_path / "endpoints.jsonl"
-    topology = village(tmp_path)
-    net = FIRST.rpartition(".")[0]
-    with BenchServe(topology, "--count", "1", first=f"{net}.200", protocol="dlms") as serve:
-        copy.write_bytes(topology.with_suffix(".jsonl").read_bytes())
-        assert bench(meter_id(0), "control", "clock", "show", endpoints=copy).returncode == 0
-        serve.stop(signal.SIGTERM)
-    done = bench(meter_id(0), "control", "clock", "show", endpoints=copy)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "has ended; start it again" in done.stderr
+def test_the_file_of_endpoints_names_the_process_that_must_live(bench: Bench) -> None:
+    ready = json.loads(bench.endpoints.read_bytes().splitlines()[-1])
+    assert ready["pid"] == bench.serve.ready["pid"]
+    os.kill(ready["pid"], 0)
 
 
-def endpoint_at(bench: Bench, meter: str) -> Endpoint:
-    return next(each for each in endpoints_of(meter, bench.endpoints) if each.protocol == "dlms")
+def reader_at(bench: Bench, meter: str) -> DlmsMeter:
+    (endpoint,) = (each for each in endpoints_of(meter, bench.endpoints) if each.protocol == "dlms")
+    reader = reader_of(endpoint, {})
+    assert isinstance(reader, DlmsMeter)
+    return reader

@@ -20,7 +20,7 @@ def bench(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = bench(tmp_path, "--help")
     assert done.returncode == 0
-    for command in ("run", "check", "schema", "runs", "show", "report", "perf"):
+    for command in ("run", "check", "schema", "runs", "show", "report", "perf", "meter"):
         assert f" {command} " in done.stdout
 
 
