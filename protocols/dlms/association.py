@@ -39,6 +39,7 @@ from protocols.dlms.values import enum, int8, uint8, uint16
 CHALLENGE_BYTES: Final = 16
 MAX_APDU: Final = 65_535
 _SHORTEST_CHALLENGE = 8
+_NO_OBJECT = bytes(6)  # clients look for a whole logical name in a reference, even in one to nothing
 
 
 class State(Enum):
@@ -88,7 +89,7 @@ NEXT: Final[Mapping[Outcome, State]] = {
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was agreed on; ``max_pdu`` is the longest APDU in bytes that the client receives."""
+    """What was agreed on; ``max_pdu`` is the longest APDU in bytes that the server sends."""
 
     conformance: frozenset[Conformance]
     max_pdu: int
@@ -110,8 +111,12 @@ def refusal(role: Role, request: AssociationRequest, device: LogicalDevice) -> D
     return None
 
 
-def negotiate(role: Role, request: InitiateRequest) -> Terms | InitiateError:
-    """The terms that client and role have in common, or why there are none."""
+def negotiate(role: Role, request: InitiateRequest, own_max_pdu: int) -> Terms | InitiateError:
+    """The terms that client and role have in common, or why there are none.
+
+    Where blocks are agreed on, nothing longer is sent than what the server itself receives (``own_max_pdu`` bytes),
+    whatever the client allows: meters have one buffer for both, and GuruxDLMS.c sizes its own by the server's number.
+    """
     if request.version < DLMS_VERSION:
         return InitiateError.DLMS_VERSION_TOO_LOW
     agreed = role.conformance & request.conformance
@@ -119,7 +124,9 @@ def negotiate(role: Role, request: InitiateRequest) -> Terms | InitiateError:
         return InitiateError.INCOMPATIBLE_CONFORMANCE
     if 0 < request.max_pdu < MIN_PDU:
         return InitiateError.PDU_SIZE_TOO_SHORT
-    return Terms(agreed, request.max_pdu or MAX_APDU)
+    longest = request.max_pdu or MAX_APDU
+    in_blocks = Conformance.BLOCK_TRANSFER_WITH_GET in agreed
+    return Terms(agreed, min(longest, own_max_pdu) if in_blocks else longest)
 
 
 def refused(context: Context, diagnostic: Diagnostic, error: InitiateError | None = None) -> bytes:
@@ -172,8 +179,9 @@ def association_object(
             "application_context_name": constant(octets(_name(1, role.context))),
             "xdlms_context_info": Attr(context_info, read=mine),
             "authentication_mechanism_name": constant(octets(_name(2, role.mechanism))),
+            "secret": Attr(octets(b""), read=NOBODY),
             "association_status": Attr(lambda: enum(state().value), read=mine),
-            "security_setup_reference": constant(octets(SECURITY_SETUP if role.controls else b"")),
+            "security_setup_reference": constant(octets(SECURITY_SETUP if role.controls else _NO_OBJECT)),
         },
         {"reply_to_hls_authentication": Call(refuse, mine)} if proves else {},
     )

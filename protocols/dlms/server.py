@@ -118,7 +118,7 @@ class Session:
     def _open(self, role: Role, request: AssociationRequest, ciphering: Ciphering | None) -> bytes:
         """Agree on the terms; nothing of a refused request stays."""
         plain, envelope = self._user_information(role, request, ciphering)
-        terms = association.negotiate(role, InitiateRequest.from_bytes(plain))
+        terms = association.negotiate(role, InitiateRequest.from_bytes(plain), self._device.max_pdu)
         if isinstance(terms, InitiateError):
             return association.refused(request.context, Diagnostic.NO_REASON, terms)
         granted = association.granted(terms, self._device)

@@ -37,6 +37,7 @@ _SCHEDULE_TYPE = 5  # several times, different ones, open fields in the dates
 _METHOD = {1: 1, 2: 2, 3: 1, 4: 2}  # of the disconnect control, by script
 _MOST_TIMES = 16  # of one booking; our own limit
 _CLOCK_RANGE = range(946_684_800, 4_102_444_800)  # the years 2000 to 2099: beyond 9999 the clock could not be told
+_NEVER = b"\xff" * 9 + b"\x80\x00\xff"  # a date-time without any field: Japan has no summer time
 _STEPS_A = (10, 15, 20, 30, 40, 50, 60)  # contract steps of Japan: the scripts that the limit's table lists
 
 
@@ -67,6 +68,9 @@ def clock_object(device: Device) -> CosemObject:
             "time": Attr(lambda: octets(DateTime.from_unix(device.time).to_bytes()), set_time),
             "time_zone": Attr(Data(DataType.INT16, JST_DEVIATION)),
             "status": Attr(uint8(0)),
+            "daylight_savings_begin": Attr(octets(_NEVER)),
+            "daylight_savings_end": Attr(octets(_NEVER)),
+            "daylight_savings_deviation": Attr(int8(0)),
             "daylight_savings_enabled": Attr(boolean(False)),
             "clock_base": Attr(enum(1)),
         },

@@ -149,8 +149,15 @@ def _network() -> list[CosemObject]:
             48,
             ipv6,
             {
+                "dl_reference": Attr(octets(bytes(6)), read=IDENTIFIED),  # no object of a data link
                 "address_config_mode": Attr(enum(0), read=IDENTIFIED),
                 "unicast_ipv6_addresses": Attr(array(octets(bytes(15) + b"\x01")), read=IDENTIFIED),
+                "multicast_ipv6_addresses": Attr(array(), read=IDENTIFIED),
+                "gateway_ipv6_addresses": Attr(array(), read=IDENTIFIED),
+                "primary_dns_address": Attr(octets(bytes(16)), read=IDENTIFIED),
+                "secondary_dns_address": Attr(octets(bytes(16)), read=IDENTIFIED),
+                "traffic_class": Attr(uint8(0), read=IDENTIFIED),
+                "neighbor_discovery_setup": Attr(array(), read=IDENTIFIED),
             },
         ),
     ]
