@@ -85,7 +85,8 @@ class ServingProcess:
 
     def close(self) -> None:
         """See to it that it has ended."""
-        self._stopping = True
+        if not self._stopping:  # only once: a second signal would cut its own closing short
+            self.stop()
         if self._process is None:
             return
         try:

@@ -35,6 +35,7 @@ from protocols.wisun.host import (
     JoinFailed,
     Phase,
     Received,
+    SendBlocked,
     Sent,
     SessionEvent,
     SessionLost,
@@ -112,18 +113,14 @@ class StickCarrier:
         """Send a datagram as soon as the session allows it; joins first where there is no session."""
         if self._port is None:
             self._join()
-        patience = time.monotonic() + self._address.timing.join
-        while not self._session.can_send:
-            if time.monotonic() >= patience:
-                raise LinkError(f"{self.place}: no leave to send within {self._address.timing.join:g} s")
-            self._turn(patience)
-        self._session.send(data, time.monotonic())
-        for result in [event.result for event in self._until(Sent) if isinstance(event, Sent)]:
-            if result is SendResult.FAILED:
-                raise LinkError(f"{self.place}: the meter's radio did not acknowledge the request")
-            if result is SendResult.UNKNOWN:  # its next answer could be to this request or to another
-                self._hang_up()
-                raise LinkError(f"{self.place}: the stick does not say whether it sent the request")
+        result, blocked = self._sent(data)
+        if result is SendResult.FAILED and blocked:  # refused by the stick, which had said so while nobody listened
+            result, _ = self._sent(data)
+        if result is SendResult.FAILED:
+            raise LinkError(f"{self.place}: the meter's radio did not acknowledge the request")
+        if result is SendResult.UNKNOWN:  # its next answer could be to this request or to another
+            self._hang_up()
+            raise LinkError(f"{self.place}: the stick does not say whether it sent the request")
 
     def receive(self, deadline: float) -> bytes | None:
         """The next datagram from the meter."""
@@ -149,11 +146,23 @@ class StickCarrier:
         self._session.open(time.monotonic())
         self._until(Joined)
 
+    def _sent(self, data: bytes) -> tuple[SendResult, bool]:
+        """Wait for leave to send, and send: how that ended, and whether leave was taken away meanwhile."""
+        patience = time.monotonic() + self._address.timing.join
+        while not self._session.can_send:
+            if time.monotonic() >= patience:
+                raise LinkError(f"{self.place}: no leave to send within {self._address.timing.join:g} s")
+            self._turn(patience)
+        self._session.send(data, time.monotonic())
+        events = self._until(Sent)
+        result = next(event.result for event in events if isinstance(event, Sent))
+        return result, any(isinstance(event, SendBlocked) for event in events)
+
     def _until(self, kind: type[SessionEvent]) -> list[SessionEvent]:
-        """Turn by turn until an event of this kind; the session's own deadlines end every wait for one."""
+        """All events up to one of this kind; the session's own deadlines end every wait for one."""
         events: list[SessionEvent] = []
         while not any(isinstance(event, kind) for event in events):
-            events = self._turn(math.inf)
+            events += self._turn(math.inf)
         return events
 
     def _turn(self, deadline: float) -> list[SessionEvent]:

@@ -50,14 +50,19 @@ def require_port() -> None:
 
 
 class BenchServe:
-    """One ``bench serve … --json``; as a context manager it leaves nothing behind."""
+    """One ``bench serve … --json``; as a context manager it leaves nothing behind.
 
-    def __init__(self, topology: Path, *more: str, first: str = FIRST, protocol: str = "echonet-lite") -> None:
+    ``lines`` are all endpoints as they were printed, ``endpoints`` the last one of each meter. ``protocol`` None serves
+    all of them.
+    """
+
+    def __init__(self, topology: Path, *more: str, first: str = FIRST, protocol: str | None = "echonet-lite") -> None:
         command = [sys.executable, "-m", "bench.cli.main", "serve", str(topology), "--json", "--first-address", first]
-        command += ["--protocol", protocol, "--endpoints", str(topology.with_suffix(".jsonl"))]
+        command += ["--endpoints", str(topology.with_suffix(".jsonl")), *(["--protocol", protocol] if protocol else [])]
         self._process = subprocess.Popen(
             [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
+        self.lines: list[dict[str, Any]] = []
         self.endpoints: dict[str, dict[str, Any]] = {}
         self.ready: dict[str, Any] = {}
 
@@ -68,6 +73,7 @@ class BenchServe:
             if found.get("ready"):
                 self.ready = found
                 return self
+            self.lines.append(found)
             self.endpoints[found["meter"]] = found
         code, err = self.finish()
         raise AssertionError(f"bench serve ended with {code}: {err}")

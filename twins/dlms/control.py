@@ -27,6 +27,7 @@ from protocols.dlms.values import (
     uint16,
 )
 from protocols.errors import ProtocolError
+from protocols.slots import SLOT_SECONDS
 from twins.device.device import LIMIT_SCRIPTS, LIMITER_SCRIPTS, SWITCH_SCRIPT, SWITCH_SCRIPTS, Device
 from twins.device.factory import factory
 from twins.device.image import ImageFile, is_good, version_of
@@ -58,8 +59,8 @@ def clock_object(device: Device) -> CosemObject:
     def shift(value: Data | None) -> None:
         put(device.time + take_integer(value, DataType.INT16))
 
-    def to_minute(value: Data | None) -> None:
-        put((device.time + 30) // 60 * 60)
+    def to_nearest(seconds: int) -> Call:
+        return Call(lambda value: put((device.time + seconds // 2) // seconds * seconds))
 
     return CosemObject(
         8,
@@ -74,7 +75,12 @@ def clock_object(device: Device) -> CosemObject:
             "daylight_savings_enabled": Attr(boolean(False)),
             "clock_base": Attr(enum(1)),
         },
-        {"adjust_to_minute": Call(to_minute), "shift_time": Call(shift)},
+        {
+            "adjust_to_quarter": to_nearest(900),
+            "adjust_to_measuring_period": to_nearest(SLOT_SECONDS),
+            "adjust_to_minute": to_nearest(60),
+            "shift_time": Call(shift),
+        },
     )
 
 

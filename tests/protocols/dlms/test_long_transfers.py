@@ -83,6 +83,18 @@ def test_a_profile_of_45_days_comes_whole_in_blocks_that_the_client_can_receive(
     assert len(link.received) > ROWS * 20 // 200
 
 
+@pytest.mark.parametrize("allowed", [0, 301, 65_535])
+def test_a_client_that_takes_longer_apdus_gets_none_longer_than_the_meter_itself_takes(allowed: int) -> None:
+    link = associated(manager(Meter(max_pdu=300), max_pdu=allowed))
+    assert len(registers(link.run(link.client.get(BUFFER)).value)) == ROWS
+    assert max(map(len, link.received)) <= 300
+
+
+def test_a_client_without_blocks_gets_what_it_says_that_it_takes(meter: Meter) -> None:
+    link = associated(manager(meter, max_pdu=65_535, conformance=SERVED - {Conformance.BLOCK_TRANSFER_WITH_GET}))
+    assert len(registers(link.run(link.client.get(BUFFER)).value)) == ROWS
+
+
 def test_a_value_longer_than_any_apdu_comes_whole(link: Link) -> None:
     link.meter.note = bytes(100_000)
     assert link.run(link.client.get(Attribute(1, NOTE, 2))) == octets(link.meter.note)

@@ -8,10 +8,12 @@ from protocols.errors import ProtocolError
 
 AARQ = bytes.fromhex("000100100001001F601DA109060760857405080101BE10040E01000000065F1F0400401E5DFFFF")
 GET = bytes.fromhex("000100100001000DC001C100080000010000FF0200")
+IMAGE_INITIATE = bytes.fromhex("000100100001001EC301C1001200002C0000FF01010202090846572D312E322E3306000003E8")
+DISCONNECT = bytes.fromhex("000100100001000FC301C10046000060030AFF01010F00")
 FRAMES = st.lists(st.builds(Frame, st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.binary(max_size=300)), max_size=6)
 
 
-@pytest.mark.parametrize("wire", [AARQ, GET])
+@pytest.mark.parametrize("wire", [AARQ, GET, IMAGE_INITIATE, DISCONNECT])
 def test_captured_frames_hold_in_both_directions(wire: bytes) -> None:
     frame = Frame(16, 1, wire[8:])
     assert WrapperReader().feed(wire) == [frame]

@@ -129,8 +129,19 @@ def test_the_echo_comes_first_and_can_be_switched_off() -> None:
     assert say(module, b"SKRESET\r\nSKVER\r\n") == ["OK", "SKVER", "EVER 1.2.10", "OK"]
 
 
-def test_an_empty_line_is_no_command() -> None:
-    assert say(Module(BP35A1, STICK_MAC), b"\r\n\r\n\n") == []
+def test_an_empty_line_is_no_command_and_is_echoed_like_any_other() -> None:
+    module = Module(BP35A1, STICK_MAC)
+    module.receive(b"\r\n\r\n\n")
+    assert module.output() == b"\r\n\r\n"
+    assert say(module, SILENT + b"\r\n\r\n") == ["SKSREG SFE 0", "OK"]
+
+
+def test_a_line_end_after_the_data_of_sendto_comes_back_after_ok() -> None:
+    module = joined(BP35A1)
+    say(module, b"SKSREG SFE 1\r\n")
+    module.receive(send_to(BP35A1, b"x") + b"\r\n")
+    module.transmit_finished(SendResult.OK)
+    assert module.output().endswith(b" 00\r\nOK\r\n\r\n")
 
 
 @DIALECTS

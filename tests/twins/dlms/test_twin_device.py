@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +14,10 @@ from protocols.dlms.axdr import Data, array, octets, structure
 from protocols.dlms.client import AccessRefusedError, AssociationRefusedError
 from protocols.dlms.clock import DateTime
 from protocols.dlms.image import IMAGE_TRANSFER, Status
+from protocols.dlms.interface_classes import CLASSES
 from protocols.dlms.limiter import LIMITER
 from protocols.dlms.profile import REGISTER_SPAN
-from protocols.dlms.roles import SECURITY_SETUP
+from protocols.dlms.roles import CURRENT_ASSOCIATION, SECURITY_SETUP
 from protocols.dlms.security import wrap_key
 from protocols.dlms.values import enum, int8, uint16, uint32
 from protocols.errors import ProtocolError
@@ -98,6 +101,19 @@ def test_a_whole_month_of_half_hours_comes_in_blocks(tmp_path: Path) -> None:
     assert len(link.sent) > 20
 
 
+@pytest.mark.parametrize("client", [public, reader, manager])
+def test_every_attribute_of_a_listed_object_is_listed_and_is_given_to_whom_the_list_says(
+    tmp_path: Path, client: Callable[[Rig], Link]
+) -> None:
+    link = client(Rig(tmp_path)).associated()
+    objects: Any = get(link, 15, CURRENT_ASSOCIATION)
+    for class_id, _, name, rights in ([item.value for item in entry.value] for entry in objects):
+        listed = {number.value: mode.value for number, mode, _ in (right.value for right in rights[0].value)}
+        assert listed.keys() == {1, *(spec.number for spec in CLASSES[class_id].attributes.values())}, name
+        for number in (number for number, mode in listed.items() if mode & 1):
+            get(link, class_id, name, number)
+
+
 def test_a_meter_of_the_current_generation_has_no_record_of_minutes(tmp_path: Path) -> None:
     rig = Rig(tmp_path, generation="current")
     with pytest.raises(AccessRefusedError):
@@ -124,6 +140,15 @@ def test_the_clock_is_set_logged_and_still_set_after_a_restart(tmp_path: Path) -
     rig.restart()
     assert rig.device.time == wanted - 60
     assert events(rig) == ["clock_set", "clock_set"]
+
+
+@pytest.mark.parametrize(("method", "step"), [(1, 900), (2, 1800), (3, 60)])
+def test_the_clock_goes_to_the_nearest_quarter_half_hour_or_minute(tmp_path: Path, method: int, step: int) -> None:
+    rig = Rig(tmp_path)
+    before = rig.device.time
+    call(manager(rig).associated(), 8, names.CLOCK, method)
+    assert rig.device.time % step == 0
+    assert abs(rig.device.time - before) <= step / 2
 
 
 def test_an_open_switch_stops_the_registers_and_a_closed_one_lets_them_go_on(tmp_path: Path) -> None:
