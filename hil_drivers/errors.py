@@ -29,3 +29,21 @@ class LinkError(MeterBenchError):
 
 class AnswerError(MeterBenchError):
     """The meter's answer breaks the rules of its protocol; ``__cause__`` says which (it may be a security error)."""
+
+
+class IdentityError(MeterBenchError):
+    """Another instrument answers than the one that was described."""
+
+
+class EnvelopeError(MeterBenchError):
+    """A setting outside of what the instrument, its driver or the bench allows; nothing of it was sent."""
+
+    exit_code = 2
+
+
+class InstrumentError(RefusedError):
+    """The instrument's error queue, protection or read-back says no; ``entries`` are (number, text) of its queue."""
+
+    def __init__(self, message: str, entries: tuple[tuple[int, str], ...] = ()) -> None:
+        self.entries = entries
+        super().__init__(message)

@@ -1,38 +1,58 @@
-"""The ``bench`` command. Errors that the bench raises on purpose end in one message and a defined exit code."""
+"""The ``bench`` command. Errors that the bench raises on purpose end in one message and a defined exit code.
+
+Commands are imported when they are wanted: what a report needs takes longer to load than a meter to answer.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Sequence
 
 import typer
 
-from bench.cli import check, meter, perf, runs
-from bench.cli.run import run as run_command
-from bench.cli.serve import serve
 from protocols.errors import MeterBenchError
 
-app = typer.Typer(
-    name="bench",
-    help="A test bench for smart meters: real meters on a rack and software twins behind one MQTT bus.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("run")(run_command)
-app.command("serve")(serve)
-app.command("check")(check.check)
-app.command("schema")(check.schema)
-app.command("runs")(runs.runs)
-app.command("show")(runs.show)
-app.command("report")(runs.report)
-app.add_typer(perf.app, name="perf")
-app.add_typer(meter.app, name="meter")
+COMMANDS = {
+    "run": "bench.cli.run:run",
+    "serve": "bench.cli.serve:serve",
+    "check": "bench.cli.check:check",
+    "schema": "bench.cli.check:schema",
+    "runs": "bench.cli.runs:runs",
+    "show": "bench.cli.runs:show",
+    "report": "bench.cli.runs:report",
+    "perf": "bench.cli.perf:app",
+    "meter": "bench.cli.meter:app",
+    "rack": "bench.cli.rack:app",
+}
+"""Commands, and groups of commands, by the name that the user gives."""
+
+
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments: with the command they name alone, or whole where they name none."""
+    named = next((argument for argument in arguments if not argument.startswith("-")), "")
+    app = typer.Typer(
+        name="bench",
+        help="A test bench for smart meters: real meters on a rack and software twins behind one MQTT bus.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        callback=lambda: None,  # without one, a single command would take the place of the group
+    )
+    for name in [named] if named in COMMANDS else COMMANDS:
+        module, attribute = COMMANDS[name].split(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
 
 
 def run() -> None:
     """Entry point of the console script."""
     try:
-        app()
+        application(sys.argv[1:])()
     except MeterBenchError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)

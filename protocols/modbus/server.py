@@ -3,8 +3,8 @@
 Rules of this file (function and exception codes as in the Modbus application protocol, background knowledge; what
 pymodbus answers in the same place stands in ``rack-instruments`` §6.1):
 
-* Served are 3 and 4 (read registers) and 43/14 (device identification), by unit. Everything else, writes included,
-  gets exception 1: nothing can be written here.
+* Served are 3 and 4 (read registers) and 43/14 (device identification), by unit, and 1, 5 and 15 for a unit with coils
+  (:mod:`protocols.modbus.coils`). Everything else gets exception 1: no register can be written here.
 * Exception 3 for a request of the wrong length or a count outside 1 to 125; 2 for a register or identification object
   that is not there; 4 when the unit could not give a value; 11 for a unit that does not exist.
 * Every request gets one answer, under its transaction and unit, in the order of the requests.
@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from enum import IntEnum
 from typing import Protocol
 
 from protocols.errors import MeterBenchError
-from protocols.modbus.errors import IllegalAddressError
+from protocols.modbus.coils import COIL_FUNCTIONS, Coils, serve_coils
+from protocols.modbus.errors import ExceptionCode, IllegalAddressError, RequestRefusedError
 from protocols.modbus.mbap import Frame, FrameReader
 
 READ_HOLDING_REGISTERS = 3
@@ -33,16 +33,6 @@ _READ_DEVICE_ID = 14
 _STREAMS = range(1, 4)  # basic, regular, extended
 _ONE_OBJECT = 4
 _CONFORMITY = 0x81  # basic objects, as a stream and one by one
-
-
-class ExceptionCode(IntEnum):
-    """Why a request is refused."""
-
-    ILLEGAL_FUNCTION = 1
-    ILLEGAL_DATA_ADDRESS = 2
-    ILLEGAL_DATA_VALUE = 3
-    SERVER_DEVICE_FAILURE = 4
-    GATEWAY_TARGET_FAILED_TO_RESPOND = 11
 
 
 class Unit(Protocol):
@@ -60,12 +50,6 @@ class Unit(Protocol):
         """Registers, all of one instant; raises :class:`IllegalAddressError` for one that is not there."""
 
 
-class _RefusedError(MeterBenchError):
-    def __init__(self, code: ExceptionCode) -> None:
-        super().__init__(code.name)
-        self.code = code
-
-
 class Connection:
     """One client's connection to some units."""
 
@@ -80,52 +64,54 @@ class Connection:
     def _answer(self, request: Frame) -> Frame:
         try:
             pdu = self._serve(request)
-        except _RefusedError as error:
+        except RequestRefusedError as error:
             pdu = bytes([request.pdu[0] | _ERROR, error.code])
         return request._replace(pdu=pdu)
 
     def _serve(self, request: Frame) -> bytes:
         unit = self._units.get(request.unit)
         if unit is None:
-            raise _RefusedError(ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+            raise RequestRefusedError(ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
         function = request.pdu[0]
+        if function in COIL_FUNCTIONS and isinstance(unit, Coils):
+            return serve_coils(unit, request.pdu)
         if function in unit.functions:
             return _read(unit, request.pdu)
         if function == ENCAPSULATED_INTERFACE and unit.identification:
             return _identify(unit.identification, request.pdu)
-        raise _RefusedError(ExceptionCode.ILLEGAL_FUNCTION)
+        raise RequestRefusedError(ExceptionCode.ILLEGAL_FUNCTION)
 
 
 def _read(unit: Unit, pdu: bytes) -> bytes:
     if len(pdu) != 5:
-        raise _RefusedError(ExceptionCode.ILLEGAL_DATA_VALUE)
+        raise RequestRefusedError(ExceptionCode.ILLEGAL_DATA_VALUE)
     function, start, count = struct.unpack(">BHH", pdu)
     if not 1 <= count <= MAX_READ:
-        raise _RefusedError(ExceptionCode.ILLEGAL_DATA_VALUE)
+        raise RequestRefusedError(ExceptionCode.ILLEGAL_DATA_VALUE)
     try:
         registers = unit.read(start, count)
     except IllegalAddressError:
-        raise _RefusedError(ExceptionCode.ILLEGAL_DATA_ADDRESS) from None
+        raise RequestRefusedError(ExceptionCode.ILLEGAL_DATA_ADDRESS) from None
     except MeterBenchError:
-        raise _RefusedError(ExceptionCode.SERVER_DEVICE_FAILURE) from None
+        raise RequestRefusedError(ExceptionCode.SERVER_DEVICE_FAILURE) from None
     return struct.pack(f">BB{count}H", function, 2 * count, *registers)
 
 
 def _identify(objects: Sequence[str], pdu: bytes) -> bytes:
     """Device identification: all basic objects from one on, or a single one; they fit one answer."""
     if len(pdu) != 4:
-        raise _RefusedError(ExceptionCode.ILLEGAL_DATA_VALUE)
+        raise RequestRefusedError(ExceptionCode.ILLEGAL_DATA_VALUE)
     function, kind, code, first = pdu
     if kind != _READ_DEVICE_ID:
-        raise _RefusedError(ExceptionCode.ILLEGAL_FUNCTION)
+        raise RequestRefusedError(ExceptionCode.ILLEGAL_FUNCTION)
     if code in _STREAMS:
         numbers = range(first if first < len(objects) else 0, len(objects))  # an unknown first object means 0
     elif code == _ONE_OBJECT:
         if first >= len(objects):
-            raise _RefusedError(ExceptionCode.ILLEGAL_DATA_ADDRESS)
+            raise RequestRefusedError(ExceptionCode.ILLEGAL_DATA_ADDRESS)
         numbers = range(first, first + 1)
     else:
-        raise _RefusedError(ExceptionCode.ILLEGAL_DATA_VALUE)
+        raise RequestRefusedError(ExceptionCode.ILLEGAL_DATA_VALUE)
     values = [(number, objects[number].encode("ascii")) for number in numbers]
     body = b"".join(bytes([number, len(value)]) + value for number, value in values)
     return bytes([function, kind, code, _CONFORMITY, 0, 0, len(values)]) + body

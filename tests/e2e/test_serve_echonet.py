@@ -203,6 +203,8 @@ def test_a_question_to_the_group_is_answered_by_every_twin(served: tuple[BenchSe
         missing = {end["address"] for end in serve.endpoints.values()}
         while missing:
             host, answer = client.receive()
+            if host not in missing:
+                continue  # twins of other test processes hear the group too
             assert (answer.tid, answer.properties) == (77, (Property(0xD6, bytes.fromhex("01028801")),))
             missing.discard(host)
 

@@ -1,4 +1,4 @@
-"""The air between sticks and served meters: every stick is in range of every meter, and nothing is lost.
+"""The air between sticks and served meters. What is lost on it, a :class:`~twins.wisun.link.Link` says.
 
 A meter's frames go to one controller, or to everybody: to all controllers that have joined it, and to the other media
 that the twin is on (:class:`twins.echonet.everybody.Everybody`). Meters' own air time is not accounted for.
@@ -12,6 +12,7 @@ from ipaddress import IPv6Address
 from twins.clock import Clock
 from twins.echonet.everybody import Everybody
 from twins.route_b.meter import RouteB
+from twins.wisun.link import PERFECT, Link
 from twins.wisun.parameters import RadioParameters, radio_parameters
 from twins.wisun.radio import AnyStick, Radio
 from twins.wisun.station import Station
@@ -30,18 +31,19 @@ class Air:
         clock: Clock,
         everybody: Everybody,
         parameters: RadioParameters | None = None,
+        link: Link = PERFECT,
     ) -> None:
         self.parameters = parameters or radio_parameters()
         self.stations = [Station(place, meter, seed, self.parameters) for place, meter in enumerate(meters)]
         self._by_address = {station.address: station for station in self.stations}
-        self._clock, self._everybody = clock, everybody
+        self._clock, self._everybody, self._link = clock, everybody, link
         self._radios: dict[IPv6Address, tuple[Radio, Sink]] = {}
         self._touched: dict[int, Station] = {}  # by place: those that may have something to say or to do
         everybody.add(self.say)
 
     def add(self, stick: AnyStick, mac: bytes, sink: Sink) -> None:
         """Put a stick on the air; ``sink`` takes what it says to its host."""
-        radio = Radio(stick, mac, self, self.parameters)
+        radio = Radio(stick, mac, self, self.parameters, self._link)
         self._radios[radio.address] = (radio, sink)
 
     # --- the meters around a stick ---------------------------------------------------------------------------------

@@ -1,48 +1,43 @@
 """How long one stick has sent within the last hour, and whether it may send on (ARIB STD-T108, ``field-network`` §1.1).
 
-Sending is summed up by the minute. A minute counts until all of it lies outside the window, so the sum is never less
-than that of the sliding window. A stick stops while the longest datagram might not fit: it never exceeds the limit.
+A stick stops while the longest datagram, with all its tries, might not fit: it never exceeds the limit. The sum is that of the field's
+governor (:mod:`twins.field.rules.sliding`): never less than that of the sliding window.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
+from twins.field.rules.parameters import SECOND
+from twins.field.rules.sliding import advance, bin_of, fits_from, rings, spend
 from twins.wisun.parameters import AirTimeRule
-
-_MINUTE = 60
 
 
 class AirTime:
     """Air time of one sender; ``now`` in simulated Unix seconds. ``total`` is all that was ever sent, in seconds."""
 
     def __init__(self, rule: AirTimeRule, longest: float) -> None:
-        self._rule, self._longest = rule, longest
-        self._minutes: deque[tuple[int, float]] = deque()  # minute, seconds sent in it
-        self._used = 0.0
+        self._limit, self._window, self._longest = _ns(rule.limit_s), rule.window_s * SECOND, _ns(longest)
+        self._bins, self._newest = rings(1)
+        self._free_at = float("inf")
         self.total = 0.0
 
     def spend(self, seconds: float, now: float) -> None:
         """Account for something sent; ask :meth:`exhausted` first."""
-        minute = int(now // _MINUTE)
-        if self._minutes and self._minutes[-1][0] == minute:
-            self._minutes[-1] = (minute, self._minutes[-1][1] + seconds)
-        else:
-            self._minutes.append((minute, seconds))
-        self._used += seconds
+        advance(self._bins, self._newest, 0, bin_of(_ns(now + seconds), self._window))
+        spend(self._bins, self._newest, 0, _ns(seconds))
         self.total += seconds
 
     def exhausted(self, now: float) -> bool:
         """Whether nothing may be sent now."""
-        while self._minutes and self._leaves(self._minutes[0][0]) <= now:
-            self._used -= self._minutes.popleft()[1]
-        if not self._minutes:
-            self._used = 0.0  # no remainder of rounding
-        return self._used + self._longest > self._rule.limit_s
+        at = _ns(now)
+        advance(self._bins, self._newest, 0, bin_of(at, self._window))
+        free = fits_from(self._bins, self._newest, 0, self._window, self._limit, at, self._longest)
+        self._free_at = free / SECOND if free > at else float("inf")
+        return free > at
 
     def free_at(self) -> float:
-        """When something leaves the window next: the earliest that an exhausted sender may send on."""
-        return self._leaves(self._minutes[0][0]) if self._minutes else float("inf")
+        """When a sender that was last found exhausted may send on; infinite for others."""
+        return self._free_at
 
-    def _leaves(self, minute: int) -> float:
-        return (minute + 1) * _MINUTE + self._rule.window_s
+
+def _ns(seconds: float) -> int:
+    return round(seconds * SECOND)

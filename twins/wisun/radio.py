@@ -5,13 +5,16 @@ Rules of this file:
 * A stick hears the meter whose channel and network id it is tuned to, and encrypted datagrams only of the meter that it
   has a session with.
 * PANA runs between the stick's own client (:class:`~protocols.wisun.pac.Pac`) and the meter; packets go by
-  :mod:`twins.wisun.air`. Nothing is lost on the air, so only a meter that is not there does not answer.
+  :mod:`twins.wisun.air`.
+* Every frame goes over the :class:`~twins.wisun.link.Link`, which may lose it; by default nothing is lost, so only a
+  meter that is not there does not answer. All tries of a frame are air time of the stick.
 * Scans and waiting in vain take real time, scaled; sessions and air time count in simulated time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import Any, Protocol
 
@@ -24,6 +27,7 @@ from protocols.wisun.radio import (
     ECHONET_PORT,
     PANA_PORT,
     Associate,
+    Beacon,
     Join,
     Ping,
     Rejoin,
@@ -38,10 +42,13 @@ from protocols.wisun.radio import (
 )
 from protocols.wisun.skstack.module import Module as TextModule
 from twins.wisun.air_time import AirTime
+from twins.wisun.link import PERFECT, Delivery, Link, Way
 from twins.wisun.parameters import RadioParameters
 from twins.wisun.station import Station
 
 AnyStick = TextModule | J11Module
+
+_SHORT = 40  # payload bytes of a beacon, a neighbour solicitation or an echo: our own estimate
 
 
 class Surroundings(Protocol):
@@ -63,11 +70,13 @@ class Surroundings(Protocol):
 class Radio:
     """The radio of one stick. Call :meth:`work` after every change, and when :attr:`next_due` has come."""
 
-    def __init__(self, stick: AnyStick, mac: bytes, around: Surroundings, parameters: RadioParameters) -> None:
+    def __init__(
+        self, stick: AnyStick, mac: bytes, around: Surroundings, parameters: RadioParameters, link: Link = PERFECT
+    ) -> None:
         self.stick = stick
         self.address = link_local(mac)
-        self._around, self._parameters = around, parameters
-        self._air_time = AirTime(parameters.air_time, parameters.frame.longest)
+        self._mac, self._around, self._parameters, self._link = mac, around, parameters, link
+        self._air_time = AirTime(parameters.air_time, parameters.frame.longest * link.most_tries)
         self._limited = False
         self._forget()
 
@@ -124,29 +133,35 @@ class Radio:
             if request.mode is ScanMode.ENERGY:
                 self.stick.scan_finished(dict.fromkeys(request.channels, self._parameters.link.noise_lqi))
                 return
-            for station in self._around.answering(request.pair_id, request.channels):
-                self.stick.beacon_found(station.beacon)
+            for beacon in self._beacons(request.pair_id, request.channels):
+                self.stick.beacon_found(beacon)
             self.stick.scan_finished()
 
         self._later(request.seconds, steady, finish)
 
     def _associate(self, request: Associate, now: float, steady: float) -> None:
         assert isinstance(self.stick, J11Module)
-        found = self._around.answering(request.pair_id, (request.channel,))
-        self.stick.associated(found[0].beacon if found else None)
+        found = self._beacons(request.pair_id, (request.channel,))
+        self.stick.associated(found[0] if found else None)
+
+    def _beacons(self, pair_id: bytes, channels: tuple[int, ...]) -> list[Beacon]:
+        """What comes back when all meters on these channels are asked for their beacons."""
+        asked = [s for s in self._around.answering(pair_id, channels) if self._to_meter(s, _SHORT, to_all=True).arrived]
+        heard = [station for station in asked if self._to_stick(station, _SHORT, to_all=True)]
+        return [replace(station.beacon, lqi=self._link.lqi(self._mac, station)) for station in heard]
 
     def _start_join(self, request: Join, now: float, steady: float) -> None:
         self._pac, self._join = None, request
         self._meter = self._around.reachable(request.address, self.stick.tuning)
         self.stick.packet_sent(request.address, SendResult.NEIGHBOUR_SOLICITED)
-        if self._meter is None or self._limited:
+        if self._meter is None or self._limited or not self._answers(self._meter):
             self._unanswered(steady)
             return
         self.stick.neighbour_resolved(request.address)
         self._pac = Pac(request.credentials)
         self._pac.start(now)
         for packet in self._pac.output():  # it went out with the neighbour's solicitation
-            self._send_pana(packet, now)
+            self._send_pana(packet, self._to_meter(self._meter, len(packet)), now)
 
     def _unanswered(self, steady: float) -> None:
         self._pac = None
@@ -178,10 +193,12 @@ class Radio:
         if self._limited or not (heard or to_all):
             self.stick.transmit_finished(SendResult.FAILED)
             return
-        self.stick.transmit_finished(SendResult.OK)
-        self._spend(len(request.payload), now)
-        for station in heard:
-            readable = not request.secured or self._has_session_with(station)
+        sent = [(station, self._to_meter(station, len(request.payload), to_all=to_all)) for station in heard]
+        known = to_all or all(delivery.acknowledged for _, delivery in sent)
+        self.stick.transmit_finished(SendResult.OK if known else SendResult.FAILED)
+        self._spend(len(request.payload), now, max((delivery.tries for _, delivery in sent), default=1))
+        for station, delivery in sent:
+            readable = delivery.arrived and (not request.secured or self._has_session_with(station))
             if readable and request.destination_port == ECHONET_PORT:
                 station.route_b.request(
                     self.address, request.payload, now, steady, secured=request.secured, multicast=to_all
@@ -190,23 +207,37 @@ class Radio:
 
     def _ping(self, request: Ping, now: float, steady: float) -> None:
         assert isinstance(self.stick, TextModule)
-        if not self._limited and self._around.reachable(request.address, self.stick.tuning):
+        station = self._around.reachable(request.address, self.stick.tuning)
+        if station is not None and not self._limited and self._answers(station):
             self.stick.pong(request.address)
 
     # --- what it sends and hears -----------------------------------------------------------------------------------
 
-    def _spend(self, payload: int, now: float) -> None:
-        self._air_time.spend(self._parameters.frame.seconds(payload), now)
+    def _to_meter(self, station: Station, payload: int, *, to_all: bool = False) -> Delivery:
+        size = payload + self._parameters.frame.overhead_bytes
+        return self._link.carry(self._mac, station, size, Way.TO_METER, to_all=to_all)
+
+    def _to_stick(self, station: Station, payload: int, *, to_all: bool = False) -> bool:
+        size = payload + self._parameters.frame.overhead_bytes
+        return self._link.carry(self._mac, station, size, Way.TO_STICK, to_all=to_all).arrived
+
+    def _answers(self, station: Station) -> bool:
+        """Whether a meter is asked and heard: a neighbour's solicitation, an echo."""
+        return self._to_meter(station, _SHORT).arrived and self._to_stick(station, _SHORT)
+
+    def _spend(self, payload: int, now: float, tries: int = 1) -> None:
+        self._air_time.spend(tries * self._parameters.frame.seconds(payload), now)
         self.stick.sent_for(self._air_time.total)
         if not self._limited and self._air_time.exhausted(now):
             self._limited = True
             self.stick.send_limit(True)
 
-    def _send_pana(self, packet: bytes, now: float) -> None:
+    def _send_pana(self, packet: bytes, delivery: Delivery, now: float) -> None:
         if self._meter is not None and self._join is not None:
-            self._spend(len(packet), now)
-            self._meter.route_b.pana(self.address, packet, now, self._join.credentials)
-            self._around.touched(self._meter)
+            self._spend(len(packet), now, delivery.tries)
+            if delivery.arrived:
+                self._meter.route_b.pana(self.address, packet, now, self._join.credentials)
+                self._around.touched(self._meter)
 
     def _carry_on(self, now: float) -> bool:
         """Send what the PANA client has to send, then tell the stick what has become of the session."""
@@ -214,8 +245,9 @@ class Radio:
             return False
         packets, events = self._pac.output(), self._pac.events()
         for packet in packets:
-            self.stick.packet_sent(self._meter.address, SendResult.OK)
-            self._send_pana(packet, now)
+            delivery = self._to_meter(self._meter, len(packet))
+            self.stick.packet_sent(self._meter.address, SendResult.OK if delivery.acknowledged else SendResult.FAILED)
+            self._send_pana(packet, delivery, now)
         for event in events:
             self._tell(event)
         return bool(packets or events)
@@ -239,17 +271,24 @@ class Radio:
         return self._meter is station and self._pac is not None and self._pac.state is PanaState.OPEN
 
     def hear_pana(self, station: Station, packet: bytes, now: float) -> None:
-        """A PANA packet of a meter."""
-        if self._pac is not None and self._meter is station and self._hears(station):
-            self.stick.udp_received(station.datagram(packet, self.address, PANA_PORT, secured=False))
-            self._pac.receive(packet, now)
+        """A PANA packet that a meter sends."""
+        pac = self._pac
+        if pac is None or self._meter is not station or not self._hears(station):
+            return
+        if self._to_stick(station, len(packet)):
+            self._received(station, packet, self.address, PANA_PORT, secured=False)
+            pac.receive(packet, now)
             self._carry_on(now)
 
     def hear(self, station: Station, payload: bytes, *, to_all: bool, secured: bool = True) -> None:
-        """An ECHONET Lite datagram of a meter."""
-        if self._hears(station) and (not secured or self._has_session_with(station)):
-            to = ALL_NODES if to_all else self.address
-            self.stick.udp_received(station.datagram(payload, to, ECHONET_PORT, secured))
+        """An ECHONET Lite datagram that a meter sends."""
+        listens = self._hears(station) and (not secured or self._has_session_with(station))
+        if listens and self._to_stick(station, len(payload), to_all=to_all):
+            self._received(station, payload, ALL_NODES if to_all else self.address, ECHONET_PORT, secured=secured)
+
+    def _received(self, station: Station, payload: bytes, to: IPv6Address, port: int, *, secured: bool) -> None:
+        lqi = self._link.lqi(self._mac, station)
+        self.stick.udp_received(replace(station.datagram(payload, to, port, secured), lqi=lqi))
 
 
 _ON_REQUEST: dict[type[Request], Callable[[Radio, Any, float, float], None]] = {

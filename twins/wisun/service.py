@@ -17,6 +17,7 @@ from twins.route_b.meter import RouteB
 from twins.serving.endpoint import Endpoint
 from twins.serving.files import make_room
 from twins.wisun.air import Air
+from twins.wisun.link import PERFECT, Link
 from twins.wisun.parameters import Line, RadioError, RadioParameters
 from twins.wisun.radio import AnyStick
 from twins.wisun.station import Station, stick_mac
@@ -46,7 +47,8 @@ class StickService:
     """A stick of each of ``dialects`` in the first ``sticks`` homes whose B-route is open; each can join any meter.
 
     Its terminals stand at ``directory/<meter id>-<dialect>``. ``everybody`` joins the radio with the other media of the
-    same twins. ``seed`` is the fleet's. Raises :class:`RadioError` for a dialect that there is not.
+    same twins, ``link`` says what is lost between sticks and meters. ``seed`` is the fleet's. Raises
+    :class:`RadioError` for a dialect that there is not.
     """
 
     def __init__(
@@ -60,11 +62,12 @@ class StickService:
         sticks: int = 1,
         everybody: Everybody | None = None,
         parameters: RadioParameters | None = None,
+        link: Link = PERFECT,
     ) -> None:
         for dialect in dialects:
             if dialect not in DIALECTS:
                 raise RadioError(f"there is no stick {dialect}; take one of {', '.join(DIALECTS)}")
-        self.air = Air(meters, seed, clock, everybody or Everybody(), parameters)
+        self.air = Air(meters, seed, clock, everybody or Everybody(), parameters, link)
         self._next: asyncio.TimerHandle | None = None
         homes = [station for station in self.air.stations if station.route_b.credentials is not None][:sticks]
         self._served = [

@@ -105,6 +105,8 @@ class Module:
                 self._line(fail(FailCode.UART))
             elif item.tokens != [""]:
                 self._command(item)
+            elif self.registers.flag("SFE"):  # hosts that send CRLF after the data of SKSENDTO wait for it to come back
+                self._output += item.echo.encode("latin-1")
 
     def _command(self, command: CommandLine) -> None:
         name = command.tokens[0]

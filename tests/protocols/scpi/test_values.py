@@ -50,10 +50,6 @@ def test_booleans_and_words() -> None:
         values.word("EXT", ("IMMediate", "BUS"))
 
 
-def test_strings_lose_their_quotes_and_doubled_ones() -> None:
-    assert values.string('"a""b"') == 'a"b'
-
-
 def test_replies_have_the_forms_of_the_standard() -> None:
     assert values.nr1(41.6) == "42"
     assert values.nr2(100) == "100.0000"

@@ -23,10 +23,12 @@ from protocols.wisun.j11.session import Session as J11Session
 from protocols.wisun.radio import Credentials
 from protocols.wisun.skstack.session import Session as TextSession
 from tests.twins.echonet.twin import FLEET, MASTER, NOW, twin_of, view_of
+from twins.clock import Clock
 from twins.echonet.everybody import Everybody
 from twins.meter.identity import route_b
 from twins.route_b.limits import Limits, Pace, shipped_limits
 from twins.route_b.meter import RouteB
+from twins.wisun.link import PERFECT, Link
 from twins.wisun.parameters import RadioParameters, radio_parameters
 from twins.wisun.service import J11, StickService
 
@@ -88,6 +90,7 @@ class Served:
         defects: Collection[str] = (),
         pace: Pace = FREE,
         parameters: RadioParameters | None = None,
+        link: Callable[[Clock], Link] = lambda clock: PERFECT,
     ) -> None:
         self.clock = ManualClock()
         self.nodes = [twin_of(view) for view in VIEWS]
@@ -106,14 +109,15 @@ class Served:
             sticks=sticks,
             everybody=self.everybody,
             parameters=parameters or quick(),
+            link=link(self.clock),
         )
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
 
     def start(self) -> None:
         self.service.open()
         self._thread.start()
-        self._task = asyncio.run_coroutine_threadsafe(self.service.run(), self._loop)
+        self._task = asyncio.run_coroutine_threadsafe(self.service.run(), self.loop)
         self.call(lambda: None)
 
     def stop(self) -> None:
@@ -121,9 +125,9 @@ class Served:
         with contextlib.suppress(BaseException):
             self._task.result()
         self.call(lambda: None)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._loop.close()
+        self.loop.close()
         self.service.close()
 
     def call(self, action: Callable[[], Answer]) -> Answer:
@@ -132,7 +136,7 @@ class Served:
         async def do() -> Answer:
             return action()
 
-        return asyncio.run_coroutine_threadsafe(do(), self._loop).result(PATIENCE)
+        return asyncio.run_coroutine_threadsafe(do(), self.loop).result(PATIENCE)
 
     def move(self, simulated: float = 0.0, real: float = 0.0) -> None:
         """Let time pass."""

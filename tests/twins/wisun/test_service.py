@@ -267,6 +267,14 @@ def test_a_request_before_joining_is_not_answered(security: int, tmp_path: Path)
         assert rig.call(lambda: rig.meters[CURRENT].dropped.not_joined) == 1
 
 
+def test_event_21_comes_before_the_ok_of_its_datagram(tmp_path: Path) -> None:
+    with served(tmp_path, "BP35A1") as rig, Port(rig.path()) as port:
+        address = tuned(port, rig, CURRENT)
+        port.write(SEND_E7 % (address, 0))
+        echo, event, ok, _ = port.until(b"\nOK\r\n").split(b"\r\n")
+        assert (echo, event, ok) == (SEND_E7[:-14] % (address, 0), b"EVENT 21 %s 00" % address, b"OK")
+
+
 def test_a_defective_meter_answers_before_joining(tmp_path: Path) -> None:
     with served(tmp_path, "BP35A1", defects=["answers-before-joining"]) as rig, Port(rig.path()) as port:
         port.write(SEND_E7 % (tuned(port, rig, CURRENT), 2))

@@ -1,0 +1,1 @@
+"""Drivers of AC sources, one file a dialect."""

@@ -1,0 +1,84 @@
+"""Front ends of the virtual rack behind real sockets, in an event loop of a thread beside the test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from twins.clock import Clock
+from twins.rack.faults import Fault, Faulty, FrontEnd
+from twins.rack.wires.tcp import TcpWire
+
+Answer = TypeVar("Answer")
+PATIENCE = 10.0
+
+
+class RealClock:
+    """Simulated time is real time."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def real_until(self, when: float) -> float:
+        return max(0.0, when - time.time())
+
+
+class Wired:
+    """One front end behind a socket, and the faults that can be put on it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, front_end: FrontEnd, clock: Clock | None = None) -> None:
+        self._loop, self._clock = loop, clock or RealClock()
+        self._faulty = Faulty(front_end)
+        self._wire = TcpWire(self._faulty, self._clock)
+        asyncio.run_coroutine_threadsafe(self._wire.open(), loop).result(PATIENCE)
+
+    @property
+    def address(self) -> str:
+        return f"{self._wire.address}:{self._wire.port}"
+
+    def call(self, action: Callable[[], Answer]) -> Answer:
+        """Do something in the event loop, where the front ends live."""
+
+        async def do() -> Answer:
+            return action()
+
+        return asyncio.run_coroutine_threadsafe(do(), self._loop).result(PATIENCE)
+
+    def inject(self, fault: Fault, *, times: int | None = 1, seconds: float = 1.0) -> None:
+        self.call(lambda: self._faulty.inject(fault, self._clock.now(), times=times, seconds=seconds))
+
+    def clear(self, fault: Fault) -> None:
+        self.call(lambda: self._faulty.clear(fault, self._clock.now()))
+
+    def close(self) -> None:
+        self.call(self._wire.close)
+        self.call(lambda: None)  # connections end in the next turn
+
+
+@contextlib.contextmanager
+def wires() -> Iterator[Callable[[FrontEnd], Wired]]:
+    """Puts front ends behind sockets; takes all away at the end."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    opened: list[Wired] = []
+
+    def put(front_end: FrontEnd) -> Wired:
+        opened.append(Wired(loop, front_end))
+        return opened[-1]
+
+    try:
+        yield put
+    finally:
+        for wired in opened:
+            wired.close()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -1,0 +1,1 @@
+"""Front ends: one file an instrument, sans-I/O, with the instrument's own manners."""

@@ -1,0 +1,1 @@
+"""Thin edges between front ends and real wires."""

@@ -1,0 +1,1 @@
+"""The physics that the instruments agree on; pure, time is handed in."""
