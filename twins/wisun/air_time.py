@@ -1,7 +1,7 @@
 """How long one stick has sent within the last hour, and whether it may send on (ARIB STD-T108, ``field-network`` §1.1).
 
-A stick stops while the longest datagram, with all its tries, might not fit: it never exceeds the limit. The sum is that of the field's
-governor (:mod:`twins.field.rules.sliding`): never less than that of the sliding window.
+A stick stops while the longest datagram, with all its tries, might not fit: it never exceeds the limit. The sum is that
+of the field's governor (:mod:`twins.field.rules.sliding`): never less than that of the sliding window.
 """
 
 from __future__ import annotations

@@ -62,3 +62,17 @@ def test_impossible_figures_are_refused(old: str, new: str) -> None:
     assert old in TEXT
     with pytest.raises(RadioError, match="radio: "):
         parse(TEXT.replace(old, new))
+
+
+def test_a_datagram_that_never_fits_is_never_sent() -> None:
+    air = AirTime(RULE, 2.0)
+    assert all(air.exhausted(now) for now in (0.0, 100.0, 1e5))
+    assert air.free_at() > 1e5
+
+
+def test_a_datagram_over_the_edge_of_a_minute_counts_for_its_hour() -> None:
+    air = AirTime(RULE, 0.5)
+    air.spend(0.9, 59.5)
+    assert air.exhausted(60.0)
+    assert air.exhausted(3600.2)
+    assert not air.exhausted(3720.0)

@@ -1,0 +1,112 @@
+"""The engine against laws that others have printed: Bianchi, ALOHA, M/D/1, chains (field-network §3.4, §3.5)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.twins.field.mesh.worlds import AT_ONCE, play, quiet
+from twins.field.checks import FieldError
+from twins.field.mesh.saturation import DSSS_1_MBPS, Dcf, deaf_to_overlaps, throughput
+from twins.field.mesh.state import DELIVERED
+from twins.field.physics.fsk import eb_n0_for
+from twins.field.rules.parameters import MICROSECOND, MILLISECOND, SECOND
+
+PRINTED = (0.8437, 0.7861, 0.7496, 0.7226, 0.7016, 0.6847, 0.6686, 0.6549, 0.6435, 0.6336)
+
+
+def bianchi(dcf: Dcf, n: int) -> float:
+    """Saturation throughput in Mb/s by the formula of field-network §3.4, its root found by halving."""
+    window, stages = dcf.window, dcf.doublings
+    low, high = 0.0, 1.0
+    while high - low > 1e-12:
+        tau = (low + high) / 2
+        p = 1 - (1 - tau) ** (n - 1)
+        wanted = 2 / (1 + window + p * window * sum((2 * p) ** i for i in range(stages)))
+        low, high = (tau, high) if wanted > tau else (low, tau)
+    some = 1 - (1 - tau) ** n
+    one = n * tau * (1 - tau) ** (n - 1) / some
+    again = 1 / window
+    success = (dcf.data + dcf.sifs + dcf.ack + dcf.difs) / (1 - again) + dcf.slot
+    collision = dcf.data + dcf.difs
+    time = (1 - some) * dcf.slot + some * one * success + some * (1 - one) * collision
+    return one * some * dcf.payload / (1 - again) / time / 1e6
+
+
+def ofdm(bits_a_symbol: int, ack_bits_a_symbol: int) -> Dcf:
+    """802.11a at a rate: 4 µs symbols after 20 µs of preamble."""
+
+    def air(bits: int, symbol: int) -> float:
+        return 20e-6 + 4e-6 * math.ceil(bits / symbol)
+
+    data = air(16 + 224 + 12000 + 48 + 6, bits_a_symbol)
+    return Dcf(16, 6, 9e-6, 16e-6, 34e-6, data, air(16 + 112 + 6, ack_bits_a_symbol))
+
+
+@pytest.mark.parametrize(("n", "printed"), list(zip(range(5, 51, 5), PRINTED, strict=True)))
+def test_saturation_throughput_agrees_with_the_printed_row(n: int, printed: float) -> None:
+    assert bianchi(DSSS_1_MBPS, n) == pytest.approx(printed, rel=2e-3)
+    assert throughput(DSSS_1_MBPS, n, seconds=60, seed=n) == pytest.approx(printed, rel=0.015)
+
+
+@pytest.mark.parametrize("n", [5, 50])
+@pytest.mark.parametrize("dcf", [ofdm(24, 24), ofdm(96, 96), ofdm(216, 96)])
+def test_saturation_throughput_agrees_with_the_formula_for_other_constants(dcf: Dcf, n: int) -> None:
+    assert throughput(dcf, n, seconds=20_000 * dcf.data, seed=1) == pytest.approx(bianchi(dcf, n), rel=0.015)
+
+
+def test_nothing_cannot_saturate_a_channel() -> None:
+    with pytest.raises(FieldError):
+        throughput(DSSS_1_MBPS, 0, 1.0, 1)
+    with pytest.raises(FieldError):
+        throughput(DSSS_1_MBPS, 5, 0.0, 1)
+
+
+@pytest.mark.parametrize("slotted", [False, True])
+@pytest.mark.parametrize("load", [0.1, 0.5, 1.0])
+def test_aloha(load: float, *, slotted: bool) -> None:
+    nodes, count, air = 400, 40_000, 10 * MILLISECOND
+    rng = np.random.default_rng(3)
+    at = np.cumsum(rng.exponential(air / load, count)).astype(np.int64)
+    mac = AT_ONCE._replace(align=air if slotted else 0)
+    parent = [-1] + [0] * (nodes - 1)
+    packets, _ = play(deaf_to_overlaps(nodes), mac, parent, at, rng.integers(1, nodes, count), air=air, bits=1000)
+    expected = math.exp(-load * (1 if slotted else 2))
+    sigma = math.sqrt(expected * (1 - expected) / count)
+    # Neighbouring packets share their fate: the spread is somewhat above that of independent ones.
+    assert (packets["outcome"] == DELIVERED).mean() == pytest.approx(
+        expected, abs=max(0.01 * expected, 3 * 1.5 * sigma)
+    )
+
+
+@pytest.mark.parametrize("load", [0.5, 0.9])
+def test_a_queue_with_constant_service(load: float) -> None:
+    air, count = 29_500 * MICROSECOND, 400_000
+    at = np.cumsum(np.random.default_rng(5).exponential(air / load, count)).astype(np.int64)
+    packets, _ = play(
+        quiet(np.full((2, 2), 1e3)), AT_ONCE, [-1, 0], at, np.ones(count, dtype=np.int64), air=air, bits=8
+    )
+    wait = (packets["end"] - packets["at"] - air).mean()
+    # Waits that follow each other are alike: the mean of so many has a spread of 0.5 % at 0.5, and of 2.5 % at 0.9.
+    assert wait == pytest.approx(load * air / (2 * (1 - load)), rel=0.015 if load == 0.5 else 0.075)
+
+
+@pytest.mark.parametrize(
+    ("retries", "hops", "printed"), [(3, 5, 0.9602), (3, 10, 0.9219), (3, 24, 0.8227), (7, 24, 0.9984)]
+)
+def test_delivery_along_a_chain(retries: int, hops: int, printed: float) -> None:
+    p, length, count = 0.3, 166, 10_000
+    gain = np.zeros((hops + 1, hops + 1))
+    above = np.arange(hops)
+    gain[above + 1, above] = eb_n0_for(p, length)
+    at = np.arange(count) * SECOND  # one packet at a time
+    mac = AT_ONCE._replace(retries=retries)
+    packets, _ = play(quiet(gain), mac, [-1, *range(hops)], at, np.full(count, hops), air=MILLISECOND, bits=8 * length)
+    arrived = packets["outcome"] == DELIVERED
+    one = 1 - p ** (retries + 1)
+    assert one**hops == pytest.approx(printed, abs=5e-5)
+    assert arrived.mean() == pytest.approx(printed, abs=3 * math.sqrt(printed * (1 - printed) / count))
+    assert (packets["hops"][arrived] == hops).all()
+    assert packets["tries"][arrived].mean() < hops * one / (1 - p) < packets["tries"][arrived].mean() * 1.05
