@@ -9,6 +9,8 @@
     {root}/_/ack/{shard}                        head-end: the last mark of a shard that it has worked off
     {root}/_/tick                               head-end: a tick is complete
     {root}/_/state/{process}                    every process: alive, epoch, how far it is
+    {root}/_/rack/{rack}/ask                    clients of a rack's gateway: requests
+    {root}/_/rack/{rack}/reply/{client}         the gateway: one reply to each
 
 An area is never called ``_``, so that level tells the bench's own traffic from meters'. Marks travel under the same
 filters as readings because a broker keeps the order of one publisher only within one subscription.
@@ -66,6 +68,14 @@ class TopicTree:
     def state(self, process: str) -> str:
         """State of one process; ``+`` for all."""
         return f"{self.root}/_/state/{process}"
+
+    def rack_ask(self, rack: str) -> str:
+        """Requests to the gateway of a rack."""
+        return f"{self.root}/_/rack/{rack}/ask"
+
+    def rack_reply(self, rack: str, client: str) -> str:
+        """Replies of the gateway of a rack to one client."""
+        return f"{self.root}/_/rack/{rack}/reply/{client}"
 
     @property
     def own_prefix(self) -> bytes:

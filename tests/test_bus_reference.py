@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from ruamel.yaml import YAML
 
+from bench.rack.messages import Envelope, Reply
 from protocols.dlms.readings import READING_BYTES
 from protocols.topics import DOWN, UP, TopicTree
 from twins.bus.marks import Ack, Mark, Tick, TickDone
@@ -25,6 +26,8 @@ TOPICS = {
     "tick": TREE.tick,
     "ack": TREE.ack("{process}"),
     "state": TREE.state("{process}"),
+    "rackAsk": TREE.rack_ask("{rack}"),
+    "rackReply": TREE.rack_reply("{rack}", "{client}"),
 }
 
 
@@ -33,7 +36,16 @@ def test_channels_are_the_topic_tree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("mark", Mark), ("tick", Tick), ("tickDone", TickDone), ("ack", Ack), ("state", State)]
+    ("name", "kind"),
+    [
+        ("mark", Mark),
+        ("tick", Tick),
+        ("tickDone", TickDone),
+        ("ack", Ack),
+        ("state", State),
+        ("rackRequest", Envelope),
+        ("rackReply", Reply),
+    ],
 )
 def test_messages_are_the_structs(name: str, kind: type[msgspec.Struct]) -> None:
     payload = REFERENCE["components"]["messages"][name]["payload"]

@@ -16,6 +16,8 @@ from bench.topology.campaigns import Campaigns
 from bench.topology.clock import Clock
 from bench.topology.defects import Defect, check_meters, plan_defects
 from bench.topology.problems import Fault, reject, shown
+from bench.topology.rack import Rack
+from bench.topology.rack_checks import is_loopback
 from twins.hosts import ATTACHABLE
 from twins.load.parameters import japan
 from twins.plan import METER_CLASSES, AreaPlan, FleetPlan, MeterClass
@@ -211,6 +213,7 @@ class Topology(Table):
     defects: tuple[Defect, ...] = Field(
         default=(), description="Deliberate faults, to prove that the bench catches them."
     )
+    rack: Rack | None = Field(default=None, description="The rack, where real or emulated meters stand.")
 
     @field_validator("areas")
     @classmethod
@@ -242,6 +245,20 @@ class Topology(Table):
         if "areas" in info.data:  # absent when the areas are faulty themselves
             check_meters(defects, sum(area.meters for area in info.data["areas"]))
         return defects
+
+    @field_validator("rack")
+    @classmethod
+    def _real_instruments_live_in_real_time(cls, rack: Rack | None, info: ValidationInfo) -> Rack | None:
+        if rack is not None and "clock" in info.data and info.data["clock"].mode != "wall":
+            right = "set clock.mode to wall; only what answers on a loopback address can follow another clock"
+            faults = [
+                Fault(("instruments", position, "address"), "is not on this machine, so it lives in real time", right)
+                for position, instrument in enumerate(rack.instruments)
+                if not is_loopback(instrument.address)
+            ]
+            if faults:
+                reject(*faults)
+        return rack
 
     @property
     def meters(self) -> int:

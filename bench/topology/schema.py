@@ -80,7 +80,7 @@ def expected(schema: Schema) -> str:
     if "anyOf" in schema:
         return " or ".join(expected(kind) for kind in schema["anyOf"])
     if "enum" in schema:
-        return _either(schema["enum"])
+        return _either([str(word) for word in schema["enum"]])
     if "const" in schema:
         return str(schema["const"])
     match schema.get("type"):
@@ -92,7 +92,7 @@ def expected(schema: Schema) -> str:
             return "a list"
         case "object":
             keys = schema.get("required") or list(schema.get("properties", {}))
-            return f"a mapping with {', '.join(keys)}"
+            return f"a mapping with {', '.join(keys)}" if keys else "a mapping"
         case _:
             return _text(schema)
 

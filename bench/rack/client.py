@@ -1,0 +1,153 @@
+"""A client of a rack's gateway, for commands and campaigns."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import itertools
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import psutil
+
+from bench.errors import BenchFault, InputError
+from bench.rack.errors import LeaseDeniedError
+from bench.rack.messages import Acquire, Beat, Envelope, Release, Reply, Request
+from protocols.errors import MeterBenchError, ProtocolError
+from protocols.topics import TopicTree
+from twins.bus.address import BusAddress
+from twins.bus.control import ControlLink
+
+FOLDER: Final = Path("results/.rack")
+"""Where a gateway keeps its journal and audit log and tells where it is, from the working directory."""
+
+TIMEOUT: Final = 60.0
+"""Real seconds that a request may take: a ramp over the whole range, or a doctor's round."""
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway tells of itself in ``gateway.json``: process ids, the rack's name, the bus."""
+
+    pid: int
+    dead_man: int
+    rack: str
+    topology: str
+    bus: BusAddress
+
+
+class GatewayError(MeterBenchError):
+    """The gateway's refusal, in its words and with its exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def owner() -> str:
+    """In whose name this process asks: user and host."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def find_gateway(folder: Path = FOLDER) -> Served:
+    """The gateway that serves from this folder; raises InputError when none does."""
+    file = folder / "gateway.json"
+    try:
+        served = msgspec.json.decode(file.read_bytes(), type=Served)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; is `bench rack serve` running here?") from None
+    except msgspec.DecodeError as error:
+        raise InputError(f"{file}: {error}; start `bench rack serve` again") from None
+    if not psutil.pid_exists(served.pid):
+        raise InputError(f"{file}: the gateway (process {served.pid}) has ended; start `bench rack serve` again")
+    return served
+
+
+class RackClient:
+    """Asks the gateway; may be used by several threads."""
+
+    def __init__(self, served: Served, name: str | None = None) -> None:
+        self._owner = name or owner()
+        self._client = f"{os.getpid()}-{secrets.token_hex(4)}"
+        tree = TopicTree(served.bus.root)
+        self._ask_topic = tree.rack_ask(served.rack)
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, threading.Event] = {}
+        self._replies: dict[int, Reply] = {}
+        self._link = ControlLink(served.bus, f"rack-client-{self._client}")
+        self._link.handle(tree.rack_reply(served.rack, self._client), self._on_reply)
+
+    def open(self) -> None:
+        """Connect; raises BusError."""
+        self._link.open()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._link.close()
+
+    def __enter__(self) -> RackClient:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, request: Request, timeout: float = TIMEOUT) -> Any:
+        """The result of a request. Raises LeaseDeniedError, GatewayError, or BenchFault when no reply comes."""
+        number, event = next(self._numbers), threading.Event()
+        self._waiting[number] = event
+        self._link.publish(self._ask_topic, Envelope(number, self._client, self._owner, request))
+        came = event.wait(timeout)
+        del self._waiting[number]
+        if not came:
+            raise BenchFault(f"the gateway does not answer within {timeout:g} s; is it alive, and is the bus?")
+        reply = self._replies.pop(number)
+        if reply.exit_code == LeaseDeniedError.exit_code:
+            raise LeaseDeniedError(reply.error)
+        if reply.exit_code:
+            raise GatewayError(reply.error, reply.exit_code)
+        return reply.result
+
+    def _on_reply(self, topic: str, payload: bytes) -> None:
+        try:
+            reply = msgspec.json.decode(payload, type=Reply)
+        except msgspec.DecodeError as error:
+            raise ProtocolError(f"no reply: {error}") from None
+        if (event := self._waiting.get(reply.id)) is not None:
+            self._replies[reply.id] = reply
+            event.set()
+
+    @contextlib.contextmanager
+    def lease(self, wanted: Acquire, every: float | None = None) -> Iterator[dict[str, Any]]:
+        """A lease for the block, kept by heartbeats and released at its end; when this process dies, it expires.
+
+        A lease that is lost meanwhile is noticed at the next command, which is refused. ``every``: seconds from beat to
+        beat, a third of the lease's time if not given.
+        """
+        held = self.ask(wanted)
+        done = threading.Event()
+        pause = held["ttl"] / 3 if every is None else every
+
+        def beat() -> None:
+            while not done.wait(pause):
+                try:
+                    self.ask(Beat(held["token"]), timeout=pause)
+                except LeaseDeniedError:
+                    return
+                except MeterBenchError:
+                    continue  # the gateway may be back for the next one
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield held
+        finally:
+            done.set()
+            thread.join()
+            with contextlib.suppress(LeaseDeniedError):  # lost already
+                self.ask(Release(held["token"]))

@@ -1,0 +1,349 @@
+"""The desk: who gets what, and what becomes of it when a lease ends. Called from any thread.
+
+Two locks guard a lease. Its *gate* is held while one command is sent, and when its end is recorded: after that no
+command of it can be on its way any more. Its *turn* is held for a whole request, so that two requests of one holder do
+not mix. No lock is held for all while an instrument is waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from bench.errors import InputError
+from bench.rack.audit import Audit
+from bench.rack.errors import LeaseDeniedError
+from bench.rack.inventory import Inventory, taps
+from bench.rack.journal import Journal
+from bench.rack.leases import Armed, Ending, Event, Fitness, Freed, Health, HealthSet, Lease
+from bench.rack.rig import Rig
+from bench.rack.sequencer import Open, SafeReport, make_safe
+from hil_drivers.errors import AnswerError, IdentityError, InstrumentError, LinkError
+from hil_drivers.registry import Kind
+from protocols.errors import MeterBenchError
+
+T = TypeVar("T")
+
+_ORDER: dict[Health, int] = {"good": 0, "unknown": 1}
+"""Which health lets a place be chosen by tags, the better first."""
+
+
+@dataclass
+class _Guard:
+    gate: threading.RLock = field(default_factory=threading.RLock)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    cuts: int = 0  # how often the safe state has come between; what began before it is not carried on
+
+
+class Desk:
+    """The rules of the rack around its journal. ``now`` tells Unix seconds, ``opened`` gives instruments."""
+
+    def __init__(
+        self, inventory: Inventory, journal: Journal, audit: Audit, opened: Open, now: Callable[[], float]
+    ) -> None:
+        self.inventory = inventory
+        self._journal, self._audit, self._opened, self._now = journal, audit, opened, now
+        self._lock = threading.Lock()  # of the book and the guards, never held while an instrument is waited for
+        self._guards: dict[int, _Guard] = {}
+        self._closed = False
+
+    def shut_down(self) -> None:
+        """From here on no token passes; leases stay as they are."""
+        with self._lock:
+            self._closed = True
+
+    def recover(self) -> None:
+        """After a start: end what ran when the gateway before this one died, and give the others time to beat."""
+        self._journal.book.resume(self._now())
+        for lease in list(self._journal.book.leases.values()):
+            if not set(lease.places) <= self.inventory.places.keys():
+                self._forget(lease)
+            elif lease.armed or lease.ending:
+                self._end(lease, lease.ending or "the gateway died while it ran", doubt=lease.armed)
+
+    def _forget(self, lease: Lease) -> None:
+        """A lease of a place that the topology does not describe any more."""
+        if lease.armed:
+            self.make_all_safe("gateway")
+        self._record(Freed(lease.number))
+        why = "a place of it is not in the topology any more"
+        self._audit.line("gateway", "freed", lease=lease.number, places=lease.places, why=why)
+
+    def place(self, name: str) -> dict[str, Any]:
+        """How a place stands."""
+        place, book = self.inventory.place(name), self._journal.book
+        with self._lock:
+            lease, fitness, state = book.holder(name), book.health(name), book.state(name)
+        return {
+            "place": name,
+            "meter": place.meter,
+            "class": place.meter_class,
+            "tags": place.tags,
+            "state": state,
+            "health": fitness.health,
+            "reason": fitness.reason,
+            "owner": lease.owner if lease else None,
+            "lease": lease.number if lease else None,
+            "wiring": {kind.value: f"{of}:{channel}" if channel else of for kind, of, channel in taps(place)},
+        }
+
+    def leases(self) -> list[dict[str, Any]]:
+        """All leases, without their tokens."""
+        with self._lock:
+            found = list(self._journal.book.leases.values())
+        return [_told(lease, self._now()) for lease in found]
+
+    def acquire(
+        self, owner: str, places: tuple[str, ...], tags: dict[str, str], count: int, ttl: float | None
+    ) -> dict[str, Any]:
+        """A lease of these places, or of ``count`` that have these tags. Raises LeaseDeniedError, InputError."""
+        seconds = self._ttl(ttl)
+        for place in places:
+            self.inventory.place(place)
+        chosen = places or self._choose(tags, count)
+        wanted = {place: self.inventory.claims(place) for place in chosen}
+        with self._lock:
+            event = self._journal.book.acquire(owner, wanted, seconds, self._now(), secrets.token_hex(4))
+            self._journal.record(event)
+        lease = event.lease
+        self._audit.line(owner, "acquired", lease=lease.number, places=lease.places, ttl=seconds)
+        return {**_told(lease, self._now()), "token": lease.token}
+
+    def _ttl(self, ttl: float | None) -> float:
+        rules = self.inventory.rack.leases
+        if ttl is not None and not 1 <= ttl <= rules.longest:
+            raise InputError(f"a lease lasts 1 to {rules.longest:g} s, not {ttl:g} s")
+        return rules.ttl if ttl is None else ttl
+
+    def _choose(self, tags: dict[str, str], count: int) -> tuple[str, ...]:
+        """Free, healthy places with these tags whose instruments answer, the healthiest first."""
+        fitting = [name for name, place in self.inventory.places.items() if tags.items() <= place.tags.items()]
+        if len(fitting) < count:
+            words = ", ".join(f"{name}={value}" for name, value in tags.items()) or "any tags"
+            raise InputError(f"{len(fitting)} places have {words}; {count} were asked for")
+        chosen: dict[str, frozenset[str]] = {}
+        reasons = []
+        book = self._journal.book
+        for name in sorted(fitting, key=lambda name: _ORDER.get(book.health(name).health, 2)):
+            claims = self.inventory.claims(name)
+            with self._lock:
+                fitness, why = book.health(name), book.obstacle(name, claims)
+            if why is None and fitness.health not in _ORDER:
+                why = f"{name} is {fitness.health} ({fitness.reason})"
+            if why := why or self._unreachable(name):
+                reasons.append(why)
+                continue
+            chosen[name] = claims
+            if len(chosen) == count:
+                return tuple(chosen)
+        raise LeaseDeniedError(f"{len(chosen)} of {count} places can be had: {'; '.join(reasons)}")
+
+    def _unreachable(self, place: str) -> str | None:
+        for _kind, name, _channel in taps(self.inventory.place(place)):
+            try:
+                self._opened(name).identity()
+            except InstrumentError:
+                continue  # it answers, and cannot say who it is
+            except (MeterBenchError, OSError) as error:
+                return f"{place}: {name} does not answer ({error})"
+        return None
+
+    def extend(self, owner: str, token: str, ttl: float | None) -> dict[str, Any]:
+        """The lease goes on. Raises LeaseDeniedError."""
+        seconds = self._ttl(ttl)
+        with self._lock:
+            event = self._journal.book.extend(token, seconds, self._now())
+            self._journal.record(event)
+            lease = self._journal.book.leases[event.number]
+        self._audit.line(owner, "extended", lease=lease.number, ttl=seconds)
+        return _told(lease, self._now())
+
+    def beat(self, token: str) -> dict[str, Any]:
+        """A heartbeat. Raises LeaseDeniedError."""
+        with self._lock:
+            return _told(self._journal.book.beat(token, self._now()), self._now())
+
+    def check(self, token: str) -> Lease:
+        """The living lease of a token. Raises LeaseDeniedError."""
+        with self._lock:
+            return self._journal.book.check(token, self._now())
+
+    def feed(self) -> None:
+        """Say something to the sources of armed leases, so that their watchdogs do not trip."""
+        for lease in self.living():
+            if lease.armed:
+                for source in self.inventory.wired(lease.places, Kind.SOURCE):
+                    try:
+                        self._opened(source).identity()
+                    except (MeterBenchError, OSError) as error:
+                        self._audit.line("gateway", "failed", asked="feed watchdog", instrument=source, why=str(error))
+
+    def touching(self, place: str) -> list[Lease]:
+        """The living leases of a place, and of anything that is wired to it."""
+        claims = self.inventory.claims(place)
+        return [lease for lease in self.living() if place in lease.places or claims & set(lease.claims)]
+
+    def of_place(self, place: str) -> Lease | None:
+        """The lease that a place is under."""
+        self.inventory.place(place)
+        with self._lock:
+            return self._journal.book.holder(place)
+
+    def overdue(self) -> list[Lease]:
+        """Leases whose time is over."""
+        with self._lock:
+            return self._journal.book.overdue(self._now())
+
+    def living(self) -> list[Lease]:
+        """Leases that are not ending."""
+        with self._lock:
+            return [lease for lease in self._journal.book.leases.values() if lease.ending is None]
+
+    def operate(self, owner: str, token: str, place: str, what: str, act: Callable[[Rig], T], **details: Any) -> T:
+        """Do something at a place under a lease, with all of it in the audit log. Raises what ``act`` does.
+
+        An instrument that does not answer, or is another one, leaves the health of the place unknown.
+        """
+        self.inventory.place(place)
+        try:
+            lease = self._checked(token, place)
+            guard = self._guard(lease.number)
+            with guard.turn:
+                cuts = self._arm(guard, token, place)
+                fence = functools.partial(self._fenced, guard, cuts, token, place)
+                result = act(Rig(self.inventory, place, self._opened, fence))
+        except LeaseDeniedError as error:
+            self._audit.line(owner, "denied", asked=what, place=place, why=str(error), **details)
+            raise
+        except (MeterBenchError, OSError) as error:
+            self._audit.line(owner, "failed", asked=what, place=place, why=str(error), **details)
+            if isinstance(error, LinkError | AnswerError | IdentityError | OSError):
+                self.set_health(owner, place, "unknown", f"{what}: {error}")
+            raise
+        self._audit.line(owner, what, lease=lease.number, place=place, result=result, **details)
+        return result
+
+    def measure(self, place: str) -> dict[str, Any]:
+        """What the instruments of a place read; needs no lease."""
+        return Rig(self.inventory, place, self._opened, _read_only).measure()
+
+    def _checked(self, token: str, place: str) -> Lease:
+        with self._lock:
+            if self._closed:
+                raise LeaseDeniedError("the gateway is ending")
+            return self._journal.book.check(token, self._now(), place)
+
+    def _guard(self, number: int) -> _Guard:
+        with self._lock:
+            return self._guards.setdefault(number, _Guard())
+
+    def _arm(self, guard: _Guard, token: str, place: str) -> int:
+        with guard.gate:
+            lease = self._checked(token, place)
+            if not lease.armed:
+                self._record(Armed(lease.number, True))
+            return guard.cuts
+
+    def _fenced(self, guard: _Guard, cuts: int, token: str, place: str, send: Callable[[], T]) -> T:
+        with guard.gate:
+            self._checked(token, place)
+            if guard.cuts != cuts:
+                raise LeaseDeniedError("the safe state was asked for meanwhile")
+            return send()
+
+    def _record(self, event: Event) -> None:
+        with self._lock:
+            self._journal.record(event)
+
+    def disarm(self, owner: str, lease: Lease) -> SafeReport:
+        """Safe state of a lease's places; the lease goes on."""
+        with self._shut(lease.number):
+            self._guard(lease.number).cuts += 1
+            report = self.make_safe(owner, lease.places)
+            if not report.failures:
+                self._record(Armed(lease.number, False))
+        return report
+
+    def end(self, lease: Lease, reason: str, *, doubt: bool = False) -> SafeReport:
+        """End a lease: its token no longer passes; when it was armed, safe state; then its places are free.
+
+        With ``doubt`` the health of its places is unknown afterwards; it is bad when the safe state was not reached.
+        """
+        with self._shut(lease.number), self._lock:
+            known = self._journal.book.leases.get(lease.number)
+            if known is None or known.ending is not None:
+                return SafeReport(())  # somebody else ends it
+            self._journal.record(Ending(lease.number, reason))
+        return self._end(known, reason, doubt=doubt)
+
+    def _end(self, lease: Lease, reason: str, *, doubt: bool) -> SafeReport:
+        self._audit.line("gateway", "ending", lease=lease.number, places=lease.places, owner=lease.owner, why=reason)
+        report = self.make_safe("gateway", lease.places) if lease.armed else SafeReport(())
+        if doubt and not report.failures:
+            for place in lease.places:
+                self.set_health("gateway", place, "unknown", reason)
+        self._record(Freed(lease.number))
+        with self._lock:
+            self._guards.pop(lease.number, None)
+        self._audit.line("gateway", "freed", lease=lease.number, places=lease.places)
+        return report
+
+    @contextlib.contextmanager
+    def _shut(self, number: int) -> Iterator[None]:
+        """No command of this lease is sent in the block. One that hangs is not waited for: drivers keep the order."""
+        gate = self._guard(number).gate
+        held = gate.acquire(timeout=self.inventory.rack.safe_state.step_seconds)
+        try:
+            yield
+        finally:
+            if held:
+                gate.release()
+
+    def make_safe(self, by: str, places: tuple[str, ...]) -> SafeReport:
+        """Safe state of these places; no lease is touched."""
+        report = make_safe(self.inventory, self._opened, places)
+        self._tell_safe(by, report, places)
+        return report
+
+    def make_all_safe(self, by: str) -> SafeReport:
+        """Safe state of the whole rack; no lease is touched."""
+        report = make_safe(self.inventory, self._opened)
+        self._tell_safe(by, report, tuple(self.inventory.places))
+        return report
+
+    def _tell_safe(self, by: str, report: SafeReport, places: tuple[str, ...]) -> None:
+        steps = [asdict(step) for step in report.steps]
+        self._audit.line(by, "safe state", places=places, reached=not report.failures, steps=steps)
+        guilty = {step.instrument for step in report.failures}
+        for place in places:
+            if guilty & {name for _kind, name, _channel in taps(self.inventory.place(place))}:
+                self.set_health("gateway", place, "bad", f"safe state not reached: {report}")
+
+    def set_health(self, by: str, place: str, health: Health, reason: str) -> None:
+        """Say how fit a place is."""
+        self.inventory.place(place)
+        self._record(HealthSet(place, Fitness(health, reason, self._now())))
+        self._audit.line(by, "health", place=place, health=health, why=reason)
+
+
+def _told(lease: Lease, now: float) -> dict[str, Any]:
+    return {
+        "lease": lease.number,
+        "owner": lease.owner,
+        "places": lease.places,
+        "since": lease.since,
+        "ttl": lease.ttl,
+        "expires": lease.expires,
+        "left": round(lease.expires - now, 3),
+        "armed": lease.armed,
+        "ending": lease.ending,
+    }
+
+
+def _read_only(send: Callable[[], T]) -> T:
+    raise LeaseDeniedError("reading needs no lease, and changes nothing")

@@ -1,0 +1,93 @@
+"""The doctor: does each instrument answer, is it the one, and can it do what the topology asks of it?"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bench.rack.inventory import Inventory
+from bench.rack.sequencer import Open
+from hil_drivers.errors import IdentityError, InstrumentError
+from hil_drivers.registry import Instrument, Kind
+from protocols.errors import MeterBenchError
+
+_PATIENCE = 10.0
+"""Real seconds that one instrument may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the doctor found of an instrument: who it says that it is, and what is wrong, each with its line."""
+
+    instrument: str
+    driver: str
+    identity: str
+    problems: tuple[str, ...]
+
+
+def examine(inventory: Inventory, opened: Open) -> list[Finding]:
+    """Look at all instruments side by side; in the order of the topology."""
+    found: dict[str, Finding] = {}
+
+    def look(name: str) -> None:
+        found[name] = _look(inventory, name, opened)
+
+    threads = [threading.Thread(target=look, args=(name,), daemon=True) for name in inventory.instruments]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_PATIENCE)
+    return [found.get(name) or _silent(inventory, name) for name in inventory.instruments]
+
+
+def _silent(inventory: Inventory, name: str) -> Finding:
+    where = inventory.line("instruments", name, "address")
+    address = inventory.instruments[name].address
+    problem = f"{where}: {name} at {address} does not answer within {_PATIENCE:g} s"
+    return Finding(name, inventory.instruments[name].driver, "", (problem,))
+
+
+def _look(inventory: Inventory, name: str, opened: Open) -> Finding:
+    described = inventory.instruments[name]
+    try:
+        instrument = opened(name)
+        identity = _identity(instrument, described.identity)
+        problems = tuple(_shortcomings(inventory, name, instrument))
+    except IdentityError as error:
+        return Finding(name, described.driver, "", (str(error),))
+    except Exception as error:  # a fault of a driver is a finding too, and the others are looked at all the same
+        where = inventory.line("instruments", name, "address")
+        what = str(error) if isinstance(error, MeterBenchError) else f"{type(error).__name__}: {error}"
+        return Finding(name, described.driver, "", (f"{where}: {name} at {described.address}: {what}",))
+    return Finding(name, described.driver, identity, problems)
+
+
+def _identity(instrument: Instrument, words: str | None) -> str:
+    try:
+        return str(instrument.identity())
+    except InstrumentError as error:
+        if words is not None:
+            raise
+        return f"cannot say ({error})"
+
+
+def _shortcomings(inventory: Inventory, name: str, instrument: Any) -> Iterator[str]:
+    """What the topology asks for and the instrument cannot do."""
+    described: Any = inventory.instruments[name]
+    if described.kind in (Kind.RELAY, Kind.ATTENUATOR) and instrument.channels < described.channels:
+        where = inventory.line("instruments", name, "channels")
+        yield f"{where}: {name} has {instrument.channels} channels, not {described.channels}"
+    if described.kind is Kind.SOURCE:
+        own = instrument.capabilities.envelope
+        for place in inventory.places.values():
+            tap = place.wiring.source
+            if tap is None or tap.instrument != name:
+                continue
+            where, rated = inventory.line("places", place.id, "ratings"), place.ratings
+            if rated.volts > own.volts_max:
+                yield f"{where}: {name} gives at most {own.volts_max:g} V, {place.id} is rated {rated.volts:g} V"
+            if not own.hertz_min <= rated.hertz <= own.hertz_max:
+                can = f"{own.hertz_min:g} to {own.hertz_max:g} Hz"
+                yield f"{where}: {name} gives {can}, {place.id} is rated {rated.hertz} Hz"

@@ -1,0 +1,368 @@
+"""The gateway as a process, its dead-man process, clients over MQTT, and a virtual rack on real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bench.cli.main import run
+from bench.errors import InputError
+from bench.rack.client import GatewayError, RackClient
+from bench.rack.errors import LeaseDeniedError
+from bench.rack.journal import Journal
+from bench.rack.leases import Armed
+from bench.rack.messages import (
+    Acquire,
+    Attenuate,
+    Doctor,
+    Extend,
+    Measure,
+    Places,
+    Power,
+    Release,
+    Safe,
+    SetHealth,
+    Source,
+    Who,
+)
+from tests.bench.rack.serving import Gateway, client, serving
+from tests.bench.rack.virtual import VirtualRack, eventually, virtual_rack
+
+WITHIN = 3.0
+"""Seconds from losing its controller to the safe state, as the world sees it."""
+
+
+@pytest.fixture(scope="module")
+def rack() -> Iterator[VirtualRack]:
+    with virtual_rack() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def topology(rack: VirtualRack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rack.describe(tmp_path_factory.mktemp("topology"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """For a gateway of a test's own."""
+    return tmp_path / "rack"
+
+
+@pytest.fixture(scope="module")
+def shared(topology: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with serving(topology, tmp_path_factory.mktemp("rack")) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(rack: VirtualRack, shared: Gateway) -> Iterator[Gateway]:
+    """A gateway that serves many tests; each finds it with nothing leased, all places well, an empty audit log."""
+    (shared.folder / "audit.jsonl").write_bytes(b"")
+    yield shared
+    with client(shared.folder, "cleaner") as cleaner:
+        cleaner.ask(Safe())
+        for each in cleaner.ask(Places()):
+            cleaner.ask(SetHealth(each["place"], "unknown", "never looked at"))
+    eventually(rack.is_safe)
+
+
+@pytest.fixture
+def ann(gateway: Gateway) -> Iterator[RackClient]:
+    with client(gateway.folder, "ann") as opened:
+        yield opened
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Bench = Callable[..., Done]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
+    """``bench rack`` as a client, in this process."""
+
+    def command(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["bench", "rack", *arguments])
+        with pytest.raises(SystemExit) as end:
+            run()
+        return Done(int(end.value.code or 0), *capsys.readouterr())
+
+    return command
+
+
+def lease(user: RackClient, *places: str, ttl: float = 60.0) -> str:
+    return str(user.ask(Acquire(places or ("lv-1",), ttl=ttl))["token"])
+
+
+def energise(user: RackClient, token: str, rack: VirtualRack) -> None:
+    user.ask(Power("lv-1", token, "on"))
+    user.ask(Attenuate("lv-1", token, 20.0))
+    user.ask(Source("lv-1", token, "on", volts=100.0))
+    assert rack.volts() > 95
+    eventually(lambda: rack.closed(1) and rack.db(1) < 30)  # contacts and attenuators take their time
+
+
+def place(user: RackClient, name: str = "lv-1") -> dict[str, Any]:
+    found: dict[str, Any] = user.ask(Places(name))
+    return found
+
+
+def test_a_session_of_one_holder(rack: VirtualRack, ann: RackClient, gateway: Gateway) -> None:
+    token = lease(ann)
+    energise(ann, token, rack)
+    assert place(ann)["state"] == "running"
+    read = ann.ask(Measure("lv-1"))
+    assert read["relay"] == {"closed": True} and read["source"]["on"] and read["source"]["volts"][0] > 95
+    ann.ask(Release(token))
+    eventually(rack.is_safe)
+    assert place(ann)["state"] == "idle"
+    assert [line["what"] for line in gateway.audit("source")] == ["source"]
+    assert gateway.audit("freed")
+
+
+def test_two_clients_fight_for_one_place_and_one_wins(rack: VirtualRack, ann: RackClient, gateway: Gateway) -> None:
+    with client(gateway.folder, "bob") as bob:
+        token = lease(ann)
+        with pytest.raises(LeaseDeniedError, match="lv-1 is held by ann"):
+            lease(bob)
+        with pytest.raises(LeaseDeniedError, match="source-1 of lv-2 is held by ann with lv-1"):
+            lease(bob, "lv-2")
+        ann.ask(Release(token))
+        theirs = lease(bob)
+        with pytest.raises(LeaseDeniedError, match="is over"):
+            ann.ask(Source("lv-1", token, "on"))
+        with pytest.raises(LeaseDeniedError, match="is over"):
+            ann.ask(Power("lv-1", token, "on"))
+        assert rack.is_safe()
+        energise(bob, theirs, rack)
+        bob.ask(Release(theirs))
+    assert [line["by"] for line in gateway.audit("denied")] == ["ann", "ann"]
+
+
+def test_a_setting_outside_of_the_envelope_is_refused_and_nothing_of_it_is_sent(
+    rack: VirtualRack, ann: RackClient
+) -> None:
+    token = lease(ann)
+    with pytest.raises(GatewayError, match="130 V lies above the limit of source-1, 120 V") as refused:
+        ann.ask(Source("lv-1", token, "on", volts=130.0))
+    assert refused.value.exit_code == 2
+    assert rack.volts() < 1
+    ann.ask(Release(token))
+
+
+def test_an_expired_lease_ends_in_the_safe_state(rack: VirtualRack, ann: RackClient, gateway: Gateway) -> None:
+    token = lease(ann, ttl=2.0)
+    energise(ann, token, rack)
+    eventually(lambda: place(ann)["state"] == "idle")
+    eventually(rack.is_safe)
+    with pytest.raises(LeaseDeniedError, match="is over"):
+        ann.ask(Extend(token, 60.0))
+    assert gateway.audit("ending")[0]["why"] == "expired"
+
+
+def test_a_ramp_ends_where_its_lease_does(rack: VirtualRack, ann: RackClient, gateway: Gateway) -> None:
+    token = lease(ann, "lv-2")
+    with ThreadPoolExecutor(1) as thread, client(gateway.folder, "bob") as bob:
+        ramp = thread.submit(ann.ask, Source("lv-2", token, "on", volts=100.0))
+        eventually(lambda: rack.volts() > 20)
+        bob.ask(Safe("lv-2"))
+        with pytest.raises(LeaseDeniedError, match="is over"):
+            ramp.result()
+    assert rack.volts() < 1
+    assert gateway.audit("safe state")[0]["reached"]
+
+
+def test_kill_9_of_the_holder_ends_in_the_safe_state(rack: VirtualRack, ann: RackClient, gateway: Gateway) -> None:
+    held = (
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "from bench.rack.client import RackClient, find_gateway\n"
+        "from bench.rack.messages import Acquire, Source\n"
+        "with RackClient(find_gateway(Path(sys.argv[1])), 'campaign') as client:\n"
+        "    with client.lease(Acquire(('lv-1',), ttl=1.5)) as lease:\n"
+        "        client.ask(Source('lv-1', lease['token'], 'on', volts=100.0))\n"
+        "        print('on', flush=True)\n"
+        "        threading.Event().wait()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", held, str(gateway.folder)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == b"on\n"
+        began = ann.ask(Who())[0]["expires"]
+        eventually(lambda: ann.ask(Who())[0]["expires"] > began)  # it beats
+        assert rack.volts() > 95
+        holder.kill()
+        took = eventually(rack.is_safe)
+    assert took < WITHIN
+    eventually(lambda: place(ann)["state"] == "idle")
+
+
+def test_kill_9_of_the_gateway_ends_in_the_safe_state(rack: VirtualRack, topology: Path, folder: Path) -> None:
+    with serving(topology, folder) as gateway:
+        with client(folder) as ann:
+            token = lease(ann)
+            other = lease(ann, "lv-3")
+            energise(ann, token, rack)
+        gateway.kill()
+        assert eventually(rack.is_safe) < WITHIN
+        assert gateway.dead_man_ends()
+        assert gateway.audit("acts") and gateway.audit("safe state")[-1]["reached"]
+    with serving(topology, folder), client(folder) as ann:
+        assert place(ann)["state"] == "idle"
+        assert (place(ann)["health"], place(ann)["reason"]) == ("unknown", "the gateway died while it ran")
+        with pytest.raises(LeaseDeniedError, match="is over"):
+            ann.ask(Source("lv-1", token, "on"))
+        assert ann.ask(Power("lv-3", other, "get")) == {"closed": False}  # nothing of it was on: it goes on
+
+
+def test_a_lease_of_a_place_that_is_not_described_any_more_is_forgotten(
+    rack: VirtualRack, topology: Path, folder: Path
+) -> None:
+    folder.mkdir()
+    journal = Journal(folder / "leases.jsonl")
+    journal.record(journal.book.acquire("ann", {"gone-1": ["gone"]}, 1e9, time.time(), "secret"))
+    journal.record(Armed(1, True))
+    journal.close()
+    with serving(topology, folder) as gateway, client(folder) as ann:
+        assert ann.ask(Who()) == []
+        assert [line["reached"] for line in gateway.audit("safe state")] == [True]
+
+
+def test_a_dead_man_that_is_killed_is_replaced(topology: Path, folder: Path) -> None:
+    with serving(topology, folder) as gateway:
+        os.kill(gateway.served.dead_man, signal.SIGKILL)
+        eventually(lambda: bool(gateway.audit("dead-man lost")))
+        assert gateway.audit("dead-man lost")[0]["status"] == -signal.SIGKILL
+
+
+def test_a_gateway_that_hangs_counts_as_dead(rack: VirtualRack, topology: Path, folder: Path) -> None:
+    with serving(topology, folder) as gateway, client(folder) as ann:
+        token = lease(ann)
+        energise(ann, token, rack)
+        gateway.process.send_signal(signal.SIGSTOP)
+        assert eventually(rack.is_safe) < WITHIN
+        assert gateway.dead_man_ends()
+        gateway.process.send_signal(signal.SIGCONT)
+        eventually(lambda: place(ann)["state"] == "idle")
+        with pytest.raises(LeaseDeniedError, match="is over"):
+            ann.ask(Source("lv-1", token, "on"))
+        energise(ann, lease(ann), rack)  # under the eyes of the next dead-man
+        assert gateway.audit("dead-man lost")[0]["status"] == 10
+        assert not gateway.audit("acts")[1:]
+
+
+def test_leases_and_health_outlast_the_gateway(rack: VirtualRack, topology: Path, folder: Path) -> None:
+    with serving(topology, folder), client(folder) as ann:
+        token = lease(ann, ttl=600.0)
+        energise(ann, token, rack)
+        ann.ask(SetHealth("lv-2", "bad", "no pulses"))
+        before = ann.ask(Who())
+    eventually(rack.is_safe)
+    with serving(topology, folder), client(folder) as ann:
+        after = ann.ask(Who())
+        for one, two in zip(before, after, strict=True):
+            assert {**one, "left": 0, "armed": False} == {**two, "left": 0, "armed": False}
+        assert (place(ann, "lv-2")["health"], place(ann, "lv-2")["reason"]) == ("bad", "no pulses")
+        assert place(ann)["state"] == "reserved"
+        energise(ann, token, rack)
+
+
+def test_anybody_can_ask_for_the_safe_state(rack: VirtualRack, ann: RackClient, gateway: Gateway) -> None:
+    token = lease(ann)
+    energise(ann, token, rack)
+    ann.ask(Safe("lv-1", token))
+    eventually(rack.is_safe)
+    energise(ann, token, rack)  # the holder keeps the lease
+    with client(gateway.folder, "bob") as bob:
+        bob.ask(Safe("lv-2"))  # at the same source
+        eventually(rack.is_safe)
+        with pytest.raises(LeaseDeniedError, match="is over"):
+            ann.ask(Source("lv-1", token, "on"))
+        energise(ann, lease(ann), rack)
+        bob.ask(Safe())
+        eventually(rack.is_safe)
+        assert bob.ask(Who()) == []
+
+
+def test_places_are_chosen_by_tags_among_healthy_ones_that_answer(
+    rack: VirtualRack, topology: Path, folder: Path, ann: RackClient
+) -> None:
+    ann.ask(SetHealth("lv-2", "good", "checked"))
+    assert ann.ask(Acquire(tags={"route": "wisun"}))["places"] == ["lv-2"]
+    with pytest.raises(LeaseDeniedError, match=r"0 of 1 places can be had: .*source-1 of lv-1 is held"):
+        ann.ask(Acquire(tags={"route": "wisun"}))
+    with pytest.raises(GatewayError, match="0 places have route=radio"):
+        ann.ask(Acquire(tags={"route": "radio"}))
+    ann.ask(SetHealth("lv-3", "maintenance", "new relay"))
+    with pytest.raises(LeaseDeniedError, match="lv-3 is maintenance \\(new relay\\)"):
+        ann.ask(Acquire(tags={"route": "plc"}))
+
+
+def test_a_place_whose_instrument_is_away_is_not_given_by_tags_and_the_doctor_names_it(
+    rack: VirtualRack, tmp_path: Path, folder: Path
+) -> None:
+    topology = rack.describe(tmp_path, attenuator="127.0.0.1:9")
+    with serving(topology, folder), client(folder) as ann:
+        assert ann.ask(Acquire(tags={"route": "wisun"}))["places"] == ["lv-2"]
+        with pytest.raises(LeaseDeniedError, match="lv-3: attenuator-1 does not answer"):
+            ann.ask(Acquire(tags={"route": "plc"}))
+        found = {each["instrument"]: each["problems"] for each in ann.ask(Doctor())}
+        assert not found["source-1"] and not found["relay-1"]
+        assert f"{topology}:8:" in found["attenuator-1"][0]
+
+
+def test_a_second_gateway_of_the_same_rack_is_refused(bench: Bench, topology: Path, gateway: Gateway) -> None:
+    done = bench("--folder", str(gateway.folder), "serve", str(topology))
+    assert done.code == 3
+    assert "a rack has one owner" in done.err
+
+
+def test_the_commands_and_their_exit_codes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, rack: VirtualRack, gateway: Gateway
+) -> None:
+    at = ("--folder", str(gateway.folder))
+    done = bench(*at, "--as", "ann", "acquire", "lv-1", "--json")
+    token = json.loads(done.out)["token"]
+    assert json.loads(bench(*at, "who", "--json").out)[0]["owner"] == "ann"
+    done = bench(*at, "--as", "bob", "acquire", "lv-1")
+    assert (done.code, done.out) == (4, "")
+    assert "lv-1 is held by ann" in done.err
+    monkeypatch.setenv("BENCH_TOKEN", token)
+    assert bench(*at, "power", "lv-1", "on").out == "lv-1: closed yes\n"
+    assert bench(*at, "attenuate", "lv-1", "30").out == "lv-1: db 30\n"
+    done = bench(*at, "source", "lv-1", "on", "--volts", "100")
+    assert done.code == 0, done.err
+    assert done.out.startswith("lv-1: on yes, volts ")
+    assert rack.volts() > 95
+    assert bench(*at, "source", "lv-1", "on", "--token", "0-old").code == 4
+    assert bench(*at, "power", "lv-9", "on").code == 2
+    assert bench(*at, "load", "lv-1", "5").code == 2  # there is none
+    for listing in (("places",), ("show", "lv-1"), ("who",), ("measure", "lv-1"), ("health", "lv-1"), ("doctor",)):
+        shown, told = bench(*at, *listing), bench(*at, *listing, "--json")
+        assert (shown.code, told.code) == (0, 0), shown.err + told.err
+        assert shown.out and json.loads(told.out)
+    assert bench(*at, "extend", "--ttl", "60").code == 0
+    assert bench(*at, "safe", "lv-1").out.count("ok") == 3
+    assert bench(*at, "release").code == 0
+    assert bench(*at, "acquire", "--tag", "route").code == 2
+    eventually(rack.is_safe)
+
+
+def test_without_a_gateway_the_commands_say_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is `bench rack serve` running here"), client(tmp_path):
+        pass

@@ -1,0 +1,116 @@
+"""A small virtual rack on real sockets: source, attenuator, relay board, and the topology that describes it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.hil_drivers.bench_wires import Wired, wires
+from twins.rack.faults import FrontEnd
+from twins.rack.instruments.catalogue import front_end
+from twins.rack.instruments.contacts import Contacts
+from twins.rack.instruments.mini_circuits import MiniCircuits, MiniCircuitsTelnet
+from twins.rack.instruments.relay_board import RelayBoard
+from twins.rack.world.radio import Port, RadioWorld
+from twins.rack.world.world import World, WorldSpec
+
+PACE = 0.01
+MOST_DB = 95.0
+
+_TOPOLOGY = """\
+name: small-rack
+clock: {{ mode: wall, start: 2026-01-15T00:00 }}
+areas:
+  - {{ name: lab, utility: tepco, medium: cellular, concentrators: 1, meters_per_concentrator: 3 }}
+rack:
+  instruments:
+    - {{ id: source-1, driver: kikusui-pcr, address: "{source}", identity: PCR, limits: {{ volts_max: 120 }} }}
+    - {{ id: attenuator-1, driver: mini-circuits-telnet, address: "{attenuator}", channels: 4 }}
+    - {{ id: relay-1, driver: relay-modbus, address: "{relay}", channels: 8 }}
+  places:
+    - id: lv-1
+      meter: TWN000000000000
+      tags: {{ route: wisun, generation: next }}
+      wiring:
+        source: {{ instrument: source-1 }}
+        relay: {{ instrument: relay-1, channel: 1 }}
+        attenuator: {{ instrument: attenuator-1, channel: 1 }}
+    - id: lv-2
+      meter: TWN000000000001
+      tags: {{ route: wisun, generation: current }}
+      limits: {{ volts_per_second: 40 }}
+      wiring:
+        source: {{ instrument: source-1 }}
+        relay: {{ instrument: relay-1, channel: 2 }}
+    - id: lv-3
+      meter: TWN000000000002
+      tags: {{ route: plc }}
+      wiring:
+        relay: {{ instrument: relay-1, channel: 3 }}
+        attenuator: {{ instrument: attenuator-1, channel: 3 }}
+"""
+
+
+def eventually(what: Callable[[], bool], patience: float = 10.0) -> float:
+    """Wait until something is so; how long it took."""
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < patience, "it did not come to that"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+@dataclass
+class VirtualRack:
+    """What the tests look at: the world itself, past all instruments; and the wires, for faults."""
+
+    world: World
+    radio: RadioWorld
+    contacts: Contacts
+    wired: dict[str, Wired] = field(default_factory=dict)
+
+    def describe(self, folder: Path, **addresses: str) -> Path:
+        """The topology of this rack as a file."""
+        known = {name: wired.address for name, wired in self.wired.items()}
+        known["source"] = f"TCPIP::127.0.0.1::{known['source'].rpartition(':')[2]}::SOCKET"
+        path = folder / "rack.yaml"
+        path.write_text(_TOPOLOGY.format(**known | addresses), encoding="utf-8")
+        return path
+
+    def volts(self) -> float:
+        def look() -> float:
+            self.world.advance(time.time())
+            return abs(self.world.state.phases[0].volts)
+
+        return self.wired["source"].call(look)
+
+    def db(self, channel: int) -> float:
+        port = Port("attenuator-1", channel)
+        return self.wired["attenuator"].call(lambda: round(self.radio.attenuation(port, time.time()), 0))
+
+    def closed(self, channel: int) -> bool:
+        return self.wired["relay"].call(lambda: self.contacts.closed(channel - 1, time.time()))
+
+    def is_safe(self) -> bool:
+        """Nothing is energised, nothing radiates."""
+        quiet = all(abs(self.db(channel) - MOST_DB) <= 2 for channel in (1, 3))
+        return self.volts() < 1.0 and quiet and not any(self.closed(channel) for channel in (1, 2, 3))
+
+
+@contextlib.contextmanager
+def virtual_rack() -> Iterator[VirtualRack]:
+    """The rack, on free ports of loopback."""
+    now = time.time()
+    rack = VirtualRack(World(WorldSpec(), now), RadioWorld([]), Contacts(8))
+    box = MiniCircuits("attenuator-1", rack.radio, now, model="RC4DAT-6G-95")
+    front_ends: dict[str, FrontEnd] = {
+        "source": front_end("kikusui-pcr", rack.world, PACE),
+        "attenuator": MiniCircuitsTelnet(box),
+        "relay": RelayBoard("relay-1", rack.contacts),
+    }
+    with wires() as put:
+        rack.wired = {name: put(each) for name, each in front_ends.items()}
+        yield rack
