@@ -44,13 +44,18 @@ class ServingProcess:
         return self._process.pid if self._process else None
 
     def start(self) -> Iterator[bytes]:
-        """Start it; its lines, the endpoints and then that it is ready. Raises :class:`InputError` when it refuses."""
+        """Start it; its lines, the endpoints and then that it is ready. Raises :class:`InputError` when it refuses.
+
+        Told to stop meanwhile, it may end early.
+        """
         self._process = subprocess.Popen(
             [sys.executable, "-m", "twins.serving.process", str(self._file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C at the terminal reaches the parent alone
         )
+        if self._stopping:  # said before there was a process to tell
+            self._process.terminate()
         assert self._process.stdout is not None
         for line in self._process.stdout:
             fields = msgspec.json.decode(line)

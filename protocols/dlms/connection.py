@@ -6,6 +6,7 @@ stream is beyond repair and the connection should be closed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from protocols.dlms.device import LogicalDevice
@@ -26,7 +27,12 @@ class Connection:
 
     def receive(self, chunk: bytes) -> bytes:
         """The bytes to send back; frames for another logical device get no answer."""
-        return b"".join(self._answer(frame) for frame in self._reader.feed(chunk))
+        return b"".join(self.answers(chunk))
+
+    def answers(self, chunk: bytes) -> Iterator[bytes]:
+        """The same frame by frame, each served when it is asked for: a chunk may hold hundreds of requests."""
+        for frame in self._reader.feed(chunk):
+            yield self._answer(frame)
 
     def lost(self) -> None:
         """The connection is gone, and every association on it."""

@@ -1,7 +1,7 @@
 """One twin as a device: its view, clock and memory, and everything that is done to it or that it does by itself.
 
-Rules of this file: whatever changes is written into the memory before anybody is told; the supply of the home follows
-the switch and the line, to the second; :meth:`Device.step` does what falls due, and may be called as seldom or as often
+Rules of this file: whatever changes is written into the memory before anybody is told, and what changes together as
+one; the supply of the home follows the switch and the line, to the second; :meth:`Device.step` does what falls due, and may be called as seldom or as often
 as one likes. ``now`` is the true instant (Unix s) that everything belongs to; who has a clock sets it.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import replace as changed
 import msgspec
 
 from protocols.dlms.apdu import DataAccessResult
-from protocols.dlms.disconnect import Command, SwitchState, move
+from protocols.dlms.disconnect import Command, Control, SwitchState, move
 from protocols.dlms.errors import RefusalError
 from protocols.dlms.limiter import LimiterState, Turn, step
 from twins.device import schedule
@@ -39,6 +39,7 @@ LIMITER_SCRIPTS = (3, 4)
 """Scripts of the switch table that the limiter runs when the value turns over and under its threshold."""
 
 _MOST_AMPERE = 10_000  # of a limit by script
+_MOST_AHEAD = 86_400  # s that a booking's last run may lie ahead of a clock set back: less must not run it twice
 _MOVED = {
     (Command.REMOTE_DISCONNECT, False): "remote_disconnected",
     (Command.REMOTE_RECONNECT, True): "remote_connected",
@@ -77,9 +78,21 @@ class Device:
     def set_time(self, to: int) -> None:
         """Set the meter's clock to show ``to`` (Unix seconds)."""
         shift = to - self._clocks.of(self.view.index, self.now)
-        self.memory.note("shifts", Adjustment(self.now, shift))
-        self._clocks.put_shift(self.view.index, shift_at(self.memory.shifts, math.inf))
-        self.log("clock_set")
+        with self.memory.together():
+            self.memory.note("shifts", Adjustment(self.now, shift))
+            self._clocks.put_shift(self.view.index, shift_at(self.memory.shifts, math.inf))
+            self._follow_clock(to, round(shift))
+            self.log("clock_set")
+
+    def _follow_clock(self, to: int, shift: int) -> None:
+        """Durations that run go on; bookings that ran in a future which never came are due again."""
+        limiter = self.memory.limiter
+        if limiter is not None and limiter.since is not None:
+            self.memory.limiter = changed(limiter, since=limiter.since + shift)
+        for part in self._bookings:
+            booking: Booking = self.memory.part(part)
+            if booking.done > to + _MOST_AHEAD:
+                self.memory.note(part, msgspec.structs.replace(booking, done=to))
 
     # Switch and supply
 
@@ -92,15 +105,17 @@ class Device:
         before = self.memory.switch
         if state == before:
             return
-        self.memory.switch = state
-        if before.output and not state.output:
-            self._interrupt(outage=False)
-        elif state.output and not before.output:
-            self._restore(outage=False)
-        if state.mode != before.mode:
-            self.log("switch_mode_changed")
-        if event is not None and state.control is not before.control:
-            self.log(event)
+        with self.memory.together():
+            self.memory.switch = state
+            if before.output and not state.output:
+                self._interrupt(outage=False)
+            elif state.output and not before.output:
+                self._restore(outage=False)
+            if state.mode != before.mode:
+                self.log("switch_mode_changed")
+            moved = state.output != before.output or state.control is Control.DISCONNECTED
+            if event is not None and moved:  # to be ready for a hand at the button is no event: nothing was switched
+                self.log(event)
 
     def lose_line(self) -> None:
         """The line fails: the meter is off, its registers stand, and it counts one more power failure."""
@@ -161,7 +176,11 @@ class Device:
         return any(self.memory.part(part) != self.memory.factory(part) for part in _ACTIVE_PARTS)
 
     def step(self) -> None:
-        """Do what is due: finish a restart, run bookings, mind the limit."""
+        """Do what is due, as one: finish a restart, run bookings, mind the limit."""
+        with self.memory.together():
+            self._do_what_is_due()
+
+    def _do_what_is_due(self) -> None:
         restart = self.memory.restart
         if restart is not None and self.now >= restart.until:
             self._start_into(restart)
@@ -172,7 +191,9 @@ class Device:
         self._mind_limit()
 
     def restart_into(self, firmware: str) -> None:
-        """Begin to start into another firmware."""
+        """Begin to start into another firmware; asked again, nothing changes."""
+        if self.memory.restart is not None:
+            return
         begins = self.now + factory().image.answer_s
         self.memory.restart = Restart(begins, begins + factory().image.restart_s, firmware)
 

@@ -8,6 +8,7 @@ rest, the rest. Our own form: signed manifests belong to the rollout (``rollout-
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 MAGIC = b"TWNFW\0"
@@ -35,26 +36,26 @@ def version_of(image: bytes, identifier: bytes) -> str:
 
 
 class ImageFile:
-    """The blocks of one meter's image, in a file of its own that survives the process."""
+    """The blocks of one meter's image, in a file of its own that survives the process.
+
+    Another image is written over the one before, block by block: which blocks are those of the new one, the meter's
+    memory says, and no kill can come between the two.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def begin(self, size: int) -> None:
-        """Room for another image."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("wb") as file:
-            file.truncate(size)
-
     def write(self, offset: int, content: bytes) -> None:
         """Keep a block."""
-        with self._path.open("r+b") as file:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "wb") as file:
             file.seek(offset)
             file.write(content)
 
-    def read(self) -> bytes:
-        """All of it; nothing when the file is gone, which no image survives."""
+    def read(self, size: int) -> bytes:
+        """An image of so many bytes; fewer when the file is gone or was cut, which no image survives."""
         try:
-            return self._path.read_bytes()
+            with self._path.open("rb") as file:
+                return file.read(size)
         except FileNotFoundError:
             return b""

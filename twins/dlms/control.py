@@ -187,8 +187,7 @@ class TwinImage:
         self._device, self._file, self._believes_all = device, file, believes_all
 
     def begin(self, identifier: bytes, size: int) -> None:
-        """Room for another image."""
-        self._file.begin(size)
+        """Nothing has come of another image."""
         self._device.memory.note("blocks", None)
 
     def write(self, offset: int, content: bytes) -> None:
@@ -198,13 +197,15 @@ class TwinImage:
 
     def verify(self) -> bool:
         """Whether the image is good."""
-        good = self._believes_all or is_good(self._file.read())
+        size = self._device.memory.transfer.size
+        image = self._file.read(size)
+        good = self._believes_all or (len(image) == size and is_good(image))
         self._device.log("image_ready" if good else "image_refused")
         return good
 
     def activate(self) -> None:
         """Begin to start into the image; whether it runs, the restart shows."""
-        image = self._file.read()
+        image = self._file.read(self._device.memory.transfer.size)
         self._device.restart_into(version_of(image, self._device.memory.transfer.identifier))
 
 
@@ -219,7 +220,7 @@ def image_object(device: Device, file: ImageFile, defects: frozenset[str]) -> tu
 
     def note(now: ImageState) -> None:
         if now.status in (Status.INITIATED, Status.VERIFICATION_SUCCESSFUL):
-            now.signature = hashlib.sha256(file.read()).digest() if now.status is not Status.INITIATED else b""
+            now.signature = hashlib.sha256(file.read(now.size)).digest() if now.status is not Status.INITIATED else b""
         after = Transfer(now.status, now.identifier, now.size, now.enabled, now.signature)
         if after != device.memory.transfer:  # a block changes nothing here: it is a part of its own
             device.memory.transfer = after

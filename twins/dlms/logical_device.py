@@ -104,7 +104,7 @@ class TwinDevice:
     def _finish_activation(self) -> None:
         """A meter that was cut off between its restart and the note of it."""
         if self._transfer.state.status is Status.ACTIVATION_INITIATED and self.device.memory.restart is None:
-            runs = version_of(self._file.read(), self._transfer.state.identifier)
+            runs = version_of(self._file.read(self._transfer.state.size), self._transfer.state.identifier)
             if self.device.memory.firmware == runs:
                 self._restarted()
 

@@ -14,7 +14,7 @@ import msgspec
 from protocols.dlms.apdu import Attribute, DataAccessResult, DataNotification
 from protocols.dlms.axdr import Data, DataType, array, decode, encode, octets, structure
 from protocols.dlms.clock import JST_DEVIATION, DateTime
-from protocols.dlms.errors import RefusalError
+from protocols.dlms.errors import EncodeError, RefusalError
 from protocols.dlms.objects import Attr, Call, CosemObject, ObjectModel
 from protocols.dlms.profile_generic import Column
 from protocols.dlms.roles import IDENTIFIED, MANAGEMENT
@@ -86,7 +86,10 @@ class Pusher:
         stamp = DateTime.from_unix(self._device.time).to_bytes()
         plain = DataNotification(self._number, stamp, structure(*values)).to_bytes()
         apdu = protect_general(plain, self._security.title, self._security.next_counter(), *self._security.keys())
-        self.outbox.append(Frame(1, MANAGEMENT, apdu).to_bytes())
+        try:
+            self.outbox.append(Frame(1, MANAGEMENT, apdu).to_bytes())
+        except EncodeError:
+            raise RefusalError(DataAccessResult.OTHER_REASON, f"a push of {len(apdu)} bytes") from None
 
 
 def push_object(device: Device, pusher: Pusher) -> CosemObject:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from protocols.dlms.connection import Connection
 from protocols.dlms.roles import MANAGEMENT, PUBLIC, READER
 from protocols.dlms.wrapper import PORT
-from protocols.errors import ProtocolError
+from protocols.errors import MeterBenchError, ProtocolError
 from twins.clock import Clock
 from twins.dlms.logical_device import CONNECTIONS, IDLE_SECONDS, TwinDevice
 from twins.dlms.push import UDP, destination_of, window_open
@@ -27,7 +28,10 @@ from twins.serving.files import make_room
 
 _CHUNK = 4096
 _PUSH_TIMEOUT = 10.0  # s that a destination has to take a push
-_MOST_PUSHES = 64  # on their way at a time from all meters; more are dropped, as a full send queue drops
+_MOST_PUSHES = 16  # of one meter that wait or are on their way; more are dropped, as a full send queue drops
+_SENDING = 64  # pushes of all meters that are sent at a time: a booking for all of them lets all report at once
+
+log = logging.getLogger(__name__)
 
 
 class DlmsService:
@@ -37,7 +41,8 @@ class DlmsService:
         self._devices, self._addresses, self._clock, self._port = devices, addresses, clock, port
         self._sockets: list[socket.socket] = []
         self._writers: list[set[asyncio.StreamWriter]] = [set() for _ in devices]
-        self._pushes: set[asyncio.Task[None]] = set()
+        self._pushes: dict[asyncio.Task[None], TwinDevice] = {}
+        self._sending = asyncio.Semaphore(_SENDING)
         self.dropped_pushes = 0
 
     def open(self) -> None:
@@ -131,27 +136,41 @@ class DlmsService:
     async def _talk(
         self, each: TwinDevice, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError, ProtocolError):
+        try:
             while chunk := await asyncio.wait_for(reader.read(_CHUNK), IDLE_SECONDS):
-                each.device.now = self._clock.now()
-                if not each.device.alive:
-                    _cut(writer)
-                    return
-                writer.write(connection.receive(chunk))
-                await writer.drain()
-                if each.pusher.outbox:
-                    self._send_pushes(each)
+                answers = connection.answers(chunk)
+                while (answer := self._next_answer(each, answers)) is not None:
+                    writer.write(answer)
+                    if each.pusher.outbox:
+                        self._send_pushes(each)
+                    if writer.transport.get_write_buffer_size():
+                        await asyncio.wait_for(writer.drain(), IDLE_SECONDS)
+                    await asyncio.sleep(0)  # all others have their turn before the next request of this chunk
+        except (ConnectionError, TimeoutError, ProtocolError):
+            _cut(writer)  # what it did not read, nobody keeps
+        except MeterBenchError as error:  # our own fault, and not that of other meters
+            log.warning("%s hangs up: %s", each.device.view.identity.meter, error)
+            _cut(writer)
+
+    def _next_answer(self, each: TwinDevice, answers: Iterator[bytes]) -> bytes | None:
+        """The next answer; all that changed with it is written down. None when there is no further one."""
+        each.device.now = self._clock.now()
+        if not each.device.alive:
+            raise ConnectionResetError("the meter is off")
+        with each.device.memory.together():
+            return next(answers, None)
 
     def _send_pushes(self, each: TwinDevice) -> None:
         frames, each.pusher.outbox = each.pusher.outbox, []
         push, alone = each.device.memory.push, destination_of(each.device.memory.push)
         for frame in frames:
-            if alone is None or len(self._pushes) >= _MOST_PUSHES or not window_open(push, each.device.time):
+            waiting = sum(device is each for device in self._pushes.values())
+            if alone is None or waiting >= _MOST_PUSHES or not window_open(push, each.device.time):
                 self.dropped_pushes += 1
                 continue
             task = asyncio.get_running_loop().create_task(self._deliver(push, alone, frame))
-            self._pushes.add(task)
-            task.add_done_callback(self._pushes.discard)
+            self._pushes[task] = each
+            task.add_done_callback(self._pushes.pop)
 
     async def _deliver(self, push: Push, destination: tuple[str, int], frame: bytes) -> None:
         """Send a push, and again as often as the setup says when nobody takes it."""
@@ -160,7 +179,8 @@ class DlmsService:
             if attempt:
                 await asyncio.sleep(push.delay)
             with contextlib.suppress(OSError, TimeoutError):
-                await asyncio.wait_for(_send(push.service, destination, frame), _PUSH_TIMEOUT)
+                async with self._sending:
+                    await asyncio.wait_for(_send(push.service, destination, frame), _PUSH_TIMEOUT)
                 return
         self.dropped_pushes += 1
 
@@ -168,8 +188,9 @@ class DlmsService:
 def _cut(writer: asyncio.StreamWriter) -> None:
     """Reset a connection, as a device that lost its state does; dlms-cosem 21.3.2 waits for ever on a mere end."""
     own = writer.get_extra_info("socket")
-    own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.close()
+    with contextlib.suppress(OSError):  # it is closed already
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()  # a mere close would wait for a client that does not read
 
 
 async def _send(service: int, destination: tuple[str, int], frame: bytes) -> None:
@@ -179,10 +200,14 @@ async def _send(service: int, destination: tuple[str, int], frame: bytes) -> Non
             own.sendto(frame, destination)
         return
     _, writer = await asyncio.open_connection(*destination)
-    writer.write(frame)
-    await writer.drain()
-    writer.close()
-    await writer.wait_closed()
+    try:
+        writer.write(frame)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    except BaseException:
+        writer.transport.abort()  # or what was not taken would wait for ever
+        raise
 
 
 def _listening(address: str, port: int) -> socket.socket:

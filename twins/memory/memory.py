@@ -1,16 +1,17 @@
-"""The memory of one meter: its parts as attributes, written down before they hold.
+"""The memory of one meter: its parts as attributes, written down before they hold or, together, before anybody is told.
 
 What was never set has the value that the meter left the factory with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, overload
 
 from protocols.dlms.disconnect import SwitchState
 from protocols.dlms.limiter import LimiterState
-from twins.memory.journal import MemoryJournal
+from twins.memory.journal import Change, MemoryJournal
 from twins.memory.parts import Booking, Event, Heard, Opening, Push, Restart, Secrets, Transfer
 from twins.meter.clock import Adjustment
 
@@ -54,6 +55,7 @@ class MeterMemory:
     def __init__(self, journal: MemoryJournal, index: int, factory: Mapping[str, Any]) -> None:
         self.index = index
         self._journal, self._factory = journal, factory
+        self._group: list[Change] | None = None
 
     def part(self, name: str) -> Any:
         """A part by name, as it is now."""
@@ -66,7 +68,31 @@ class MeterMemory:
 
     def note(self, name: str, value: Any) -> None:
         """Replace a kept part, or add an entry to a growing one."""
-        self._journal.note(self.index, name, value)
+        if self._group is None:
+            self._journal.write(self.index, [(name, value)])
+        else:
+            self._group.append((name, value))
+        self._journal.take(self.index, name, value)
+        if self._group is None:
+            self._journal.tidy()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is noted within is written down at the end, as one: a kill leaves all of it or nothing.
+
+        Nobody may be told of it before that. Within another one, it is the outer one that counts.
+        """
+        if self._group is not None:
+            yield
+            return
+        self._group = []
+        try:
+            yield
+        finally:
+            group, self._group = self._group, None
+            if group:
+                self._journal.write(self.index, group)
+                self._journal.tidy()
 
     @property
     def events(self) -> Sequence[Event]:

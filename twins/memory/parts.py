@@ -57,7 +57,7 @@ class Secrets(msgspec.Struct, frozen=True):
 class Booking(msgspec.Struct, frozen=True):
     """A single-action schedule: the script to run and when. Times are COSEM time (4 bytes) and date (5 bytes).
 
-    ``done`` is the true Unix second up to which everything due was carried out.
+    ``done`` is the second of the meter's own clock (Unix s) up to which everything due was carried out.
     """
 
     table: bytes = bytes(6)
@@ -133,8 +133,9 @@ def grown(name: str, before: Any, entry: Any) -> Any:
         before[entry.title] = entry.counter
         return before
     before = [] if before is None else before
-    if name == "openings" and entry.end is not None:  # the end of an opening that is there, or one seen as a whole
-        before[:] = [known for known in before if (known.begin, known.outage) != (entry.begin, entry.outage)]
+    if name == "openings" and entry.end is not None:  # the end of an opening that lasts, or one seen as a whole
+        lasting = Opening(entry.begin, None, entry.outage)
+        before[:] = [known for known in before if known != lasting]
     before.append(entry)
     if name == "events":
         del before[:-MOST_EVENTS]

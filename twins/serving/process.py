@@ -13,6 +13,8 @@ import logging
 import os
 import signal
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -42,6 +44,9 @@ from twins.wisun.service import StickService
 _ELECTRIC = ("LV", "HV")
 _LOOK = 1.0  # real s between two looks at what meters do by themselves
 _LEAST_LOOK = 0.1  # when simulated time runs faster: a limiter counts simulated seconds
+_AT_A_TIME = 32  # meters that are looked after before clients have their turn: one takes up to half a millisecond
+
+log = logging.getLogger(__name__)
 
 
 class Serving:
@@ -56,6 +61,7 @@ class Serving:
         self._views = self._twins.views[: len(spec.meters)]
         by_index = {view.index: view for view in self._twins.views}
         self._clocks = Clocks(spec.plan)
+        self._failing: set[int] = set()
         self._planted: dict[int, set[str]] = {}
         for plan in spec.defects:
             for index in plan.meters:
@@ -138,10 +144,12 @@ class Serving:
             service.close()
         self._journal.close()
 
-    async def run(self) -> None:
-        """Serve until SIGTERM."""
+    async def run(self, stop: threading.Event) -> None:
+        """Serve until SIGTERM; not at all when ``stop`` says that it has come already."""
         serving = asyncio.gather(*(service.run() for service in self._services), self._look_after())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, serving.cancel)
+        if stop.is_set():
+            serving.cancel()
         await asyncio.sleep(0)  # the services begin to answer
         self._say()
         with contextlib.suppress(asyncio.CancelledError):
@@ -151,15 +159,31 @@ class Serving:
         """What meters do by themselves: bookings, limits, restarts, pushes."""
         rest = max(_LEAST_LOOK, min(_LOOK, _LOOK / self._spec.clock.scale))
         while True:
-            now = self._clock.now()
-            self._twins.advance_to(slot_of(now))
-            for each in self._devices:
-                each.device.now = now
-                if each.device.busy:
-                    each.device.step()
+            for first in range(0, len(self._devices), _AT_A_TIME):
+                self._step(self._devices[first : first + _AT_A_TIME])
+                await asyncio.sleep(0)
             if self._dlms is not None:
                 self._dlms.look_after()
             await asyncio.sleep(rest)
+
+    def _step(self, devices: Sequence[TwinDevice]) -> None:
+        now = self._clock.now()
+        self._twins.advance_to(slot_of(now))
+        for each in devices:
+            each.device.now = now
+            if each.device.busy:
+                try:
+                    each.device.step()
+                except MeterBenchError as error:
+                    self._complain(each, error)
+        if self._journal.failure is not None:  # a client's connection may have met it first
+            raise self._journal.failure
+
+    def _complain(self, each: TwinDevice, error: MeterBenchError) -> None:
+        """Say once for each meter that it fails: the others go on."""
+        if each.device.view.index not in self._failing:
+            self._failing.add(each.device.view.index)
+            log.warning("%s: %s", each.device.view.identity.meter, error)
 
     def _say(self) -> None:
         lines = [endpoint.to_json() for service in self._services for endpoint in service.endpoints()]
@@ -175,13 +199,17 @@ def _print(*lines: bytes) -> None:
 
 def main() -> int:
     """Serve what the spec named on the command line says; the exit code."""
-    lifeline.hold()
+    stop = lifeline.hold()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     serving = None
     try:
         serving = Serving(read_spec(sys.argv[1], ServeSpec))
         serving.open()
-        asyncio.run(serving.run())
+        try:
+            asyncio.run(serving.run(stop))
+        except MeterBenchError as error:  # nobody reads our standard output any more
+            log.error("%s", error)
+            return error.exit_code
     except MeterBenchError as error:
         _print(msgspec.json.encode(Refused(error=str(error), exit_code=error.exit_code)))
         return error.exit_code

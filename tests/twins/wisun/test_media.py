@@ -124,8 +124,8 @@ def test_on_the_wire_too_frequent_requests_wait_their_turn_and_then_are_dropped(
 
         rig.call(burst)
         assert [controller.received().tid for _ in range(3)] == [0, 1, 2]
-        rig.call(lambda: None)
-        assert rig.call(lambda: udp.refused) == 3
+        turns = (rig.call(lambda: udp.refused) for _ in range(1000))  # one datagram is taken at each turn of the loop
+        assert next((refused for refused in turns if refused >= 3), 0) == 3
         rig.clock.move(real=1.0)
         assert [controller.received().tid for _ in range(2)] == [3, 4]
         controller.send(0, Property(0xE7), tid=9)  # another twin has a pace of its own
