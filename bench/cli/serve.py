@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -19,7 +19,7 @@ from bench.errors import InputError
 from bench.meters.directory import ENDPOINTS
 from bench.record.atomic import replacing
 from bench.runner import master_key
-from bench.serving.choose import check_host, chosen_meters, serving_plan
+from bench.serving.choose import check_host, chosen_meters, going_on, serving_plan
 from bench.serving.watch import ServingProcess, endpoint_of, ready_of
 from bench.topology.load import load_topology
 from protocols.dlms.wrapper import PORT as DLMS_PORT
@@ -81,6 +81,8 @@ def serve(
         raise InputError(f"{error}; see --first-address") from None
     if notify is not None:
         check_host(notify)
+    if memory is not None:
+        plan, clock = going_on(memory, plan, clock)
     with tempfile.TemporaryDirectory(prefix="bench-serve-") as folder:
         work = Path(folder)
         spec = ServeSpec(
@@ -112,34 +114,42 @@ def _serve(serving: ServingProcess, endpoints: Path, as_json: bool) -> None:
         except InputError as error:
             raise InputError(f"{error}; {_ELSEWHERE}") from None
         if lines:
-            with _listed(endpoints, lines):
+            with _listed(endpoints) as put:
+                put(lines)
                 _show(lines, as_json)
-                _watch(serving, as_json)
+                _watch(serving, as_json, put)
     finally:
         serving.close()
 
 
-def _watch(serving: ServingProcess, as_json: bool) -> None:
+def _watch(serving: ServingProcess, as_json: bool, put: Callable[[list[bytes]], None]) -> None:
     while (how := serving.wait()) is not None:
         lines = list(serving.start())
+        if lines:
+            put(lines)
         if lines and as_json:
             typer.echo(_ready_line(lines[-1]))
         typer.echo(f"the serving process {how}; started again as process {serving.pid}", err=True)
 
 
 @contextlib.contextmanager
-def _listed(path: Path, lines: list[bytes]) -> Iterator[None]:
-    """The endpoints in a file while they are served; its ready line names this process."""
-    content = b"".join(line + b"\n" for line in (*lines[:-1], _ready_line(lines[-1])))
+def _listed(path: Path) -> Iterator[Callable[[list[bytes]], None]]:
+    """What puts the endpoints into a file, where they stay while they are served; its ready line names this process."""
+    content = b""
+
+    def put(lines: list[bytes]) -> None:
+        nonlocal content
+        content = b"".join(line + b"\n" for line in (*lines[:-1], _ready_line(lines[-1])))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as beside:
+                beside.touch(mode=0o600)  # it names keys
+                beside.write_bytes(content)
+        except OSError as error:
+            raise InputError(f"{path}: cannot list the endpoints there: {error.strerror}; see --endpoints") from None
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as beside:
-            beside.touch(mode=0o600)  # it names keys
-            beside.write_bytes(content)
-    except OSError as error:
-        raise InputError(f"{path}: cannot list the endpoints there: {error.strerror}; see --endpoints") from None
-    try:
-        yield
+        yield put
     finally:
         with contextlib.suppress(OSError):
             if path.read_bytes() == content:  # another serving may have put its own there

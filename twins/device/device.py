@@ -1,8 +1,9 @@
 """One twin as a device: its view, clock and memory, and everything that is done to it or that it does by itself.
 
 Rules of this file: whatever changes is written into the memory before anybody is told, and what changes together as
-one; the supply of the home follows the switch and the line, to the second; :meth:`Device.step` does what falls due, and may be called as seldom or as often
-as one likes. ``now`` is the true instant (Unix s) that everything belongs to; who has a clock sets it.
+one; the supply follows the switch and the line, to the second; :meth:`Device.step` does what falls due, and may be
+called as seldom or as often as one likes. ``now`` is the true instant (Unix s) that everything belongs to; who has a
+clock sets it.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Device:
     def _follow_clock(self, to: int, shift: int) -> None:
         """Durations that run go on; bookings that ran in a future which never came are due again."""
         limiter = self.memory.limiter
-        if limiter is not None and limiter.since is not None:
+        if limiter.since is not None:
             self.memory.limiter = changed(limiter, since=limiter.since + shift)
         for part in self._bookings:
             booking: Booking = self.memory.part(part)
@@ -120,14 +121,16 @@ class Device:
     def lose_line(self) -> None:
         """The line fails: the meter is off, its registers stand, and it counts one more power failure."""
         if self._open(outage=True) is None:
-            self.log("power_down")
-            self._interrupt(outage=True)
+            with self.memory.together():
+                self.log("power_down")
+                self._interrupt(outage=True)
 
     def line_returns(self) -> None:
         """The line is back."""
         if self._open(outage=True) is not None:
-            self._restore(outage=True)
-            self.log("power_up")
+            with self.memory.together():
+                self._restore(outage=True)
+                self.log("power_up")
 
     @property
     def alive(self) -> bool:

@@ -48,7 +48,7 @@ class ImageFile:
     def write(self, offset: int, content: bytes) -> None:
         """Keep a block."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "wb") as file:
+        with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "wb") as file:
             file.seek(offset)
             file.write(content)
 

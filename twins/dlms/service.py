@@ -146,7 +146,9 @@ class DlmsService:
                     if writer.transport.get_write_buffer_size():
                         await asyncio.wait_for(writer.drain(), IDLE_SECONDS)
                     await asyncio.sleep(0)  # all others have their turn before the next request of this chunk
-        except (ConnectionError, TimeoutError, ProtocolError):
+        except ProtocolError:
+            return
+        except (ConnectionError, TimeoutError):
             _cut(writer)  # what it did not read, nobody keeps
         except MeterBenchError as error:  # our own fault, and not that of other meters
             log.warning("%s hangs up: %s", each.device.view.identity.meter, error)

@@ -68,7 +68,8 @@ class MemoryJournal:
             try:
                 _write_all(self._file, _line(meter, changes))
             except OSError as error:
-                self.failure = MemoryFileError(f"{self._path}: cannot write down what meters remember: {error.strerror}")
+                why = f"{self._path}: cannot write down what meters remember: {error.strerror}"
+                self.failure = MemoryFileError(why)
         if self.failure is not None:  # half a line may be there, and the next opening drops it: nothing may follow
             raise self.failure
         self._changes += len(changes)
