@@ -1,7 +1,8 @@
 """Twins on TCP: a listening socket for each, connections that come and go, pushes that go out.
 
 A meter that is off, or starting into another firmware, takes no connection and drops those it has. A client that sends
-nonsense loses its connection, one that does not read is waited for, no other client and no other meter is held up.
+nonsense loses its connection, one that does not read is waited for as long as a silent one; no other
+client and no other meter is held up.
 """
 
 from __future__ import annotations

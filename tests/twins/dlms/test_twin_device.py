@@ -27,6 +27,7 @@ from twins.device.device import LIMIT_SCRIPTS, SWITCH_SCRIPTS
 from twins.device.factory import event_codes, factory
 from twins.device.image import test_image as image_of
 from twins.dlms import names
+from twins.memory.journal import JOURNAL
 
 SWITCH = bytes([0, 0, 96, 3, 10, 255])
 NOTHING = int8(0)
@@ -203,6 +204,61 @@ def test_a_booked_limit_comes_into_force_at_its_time(tmp_path: Path, killed: boo
     assert events(rig).count("booking_done") == 1
 
 
+def test_a_clock_that_is_set_neither_hastens_nor_delays_the_limiter(tmp_path: Path) -> None:
+    for shift in (3600, -3600):
+        rig = Rig(tmp_path / str(shift))
+        put(manager(rig).associated(), 71, LIMITER, 4, uint16(0))
+        rig.later(2)
+        rig.device.set_time(rig.device.time + shift)
+        rig.later(factory().limiter.min_over_s - 3)
+        assert rig.device.memory.switch.output
+        rig.later(3)
+        assert not rig.device.memory.switch.output
+
+
+def test_wherever_a_kill_cuts_the_limiter_the_supply_follows_the_switch_and_it_opens_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "whole")
+    put(manager(rig).associated(), 71, LIMITER, 4, uint16(0))
+    rig.later(factory().limiter.min_over_s + 5)
+    rig.journal.close()
+    lines = (tmp_path / "whole" / JOURNAL).read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut").mkdir()
+    for number in range(len(lines) + 1):
+        (tmp_path / "cut" / JOURNAL).write_bytes(b"".join(lines[:number]))
+        cut = Rig(tmp_path / "cut")
+        lasting = [opening for opening in cut.device.memory.openings if opening.end is None]
+        assert cut.device.memory.switch.output is not bool(lasting)
+        assert not (cut.device.memory.limiter.over and cut.device.memory.switch.output)
+        if cut.device.memory.limiter.normal == 0:
+            cut.later(factory().limiter.min_over_s + 5)
+            assert events(cut).count("local_disconnected") == 1
+        cut.journal.close()
+
+
+def test_ready_for_a_hand_at_the_button_is_not_logged_as_switched(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    link = manager(rig).associated()
+    put(link, 70, SWITCH, 4, enum(1))
+    call(link, 70, SWITCH, 1)
+    call(link, 70, SWITCH, 2)
+    assert get(link, 70, SWITCH, 3) == 2
+    assert events(rig) == ["switch_mode_changed", "remote_disconnected"]
+
+
+def test_a_clock_set_far_ahead_by_mistake_and_back_leaves_bookings_in_force(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    link, time = manager(rig).associated(), rig.device.time
+    when = jst(time + 60)
+    entry = structure(octets(bytes([when.hour, when.minute, 0xFF, 0xFF])), octets(b"\xff\xff\xff\xff\xff"))
+    put(link, 22, names.LIMIT_BOOKING, 2, structure(octets(LIMIT_SCRIPTS), uint16(45)))
+    put(link, 22, names.LIMIT_BOOKING, 4, array(entry))
+    rig.device.set_time(time + 400 * 86_400)
+    rig.later(1)
+    rig.device.set_time(time + 1)
+    rig.later(60)
+    assert events(rig).count("booking_done") == 2
+
+
 def test_a_booked_switch_opens_every_day_until_it_is_cancelled(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     link = manager(rig).associated()
@@ -267,6 +323,53 @@ def test_an_image_goes_on_where_a_kill_left_it_and_its_version_is_the_proof(tmp_
     assert get(link, 1, names.FIRMWARE) == b"2.1.0"
     assert get(link, 18, IMAGE_TRANSFER, 6) == Status.ACTIVATION_SUCCESSFUL
     assert events(rig) == ["image_ready", "image_activated"]
+
+
+def test_asking_how_far_an_activation_is_does_not_put_it_off(tmp_path: Path) -> None:
+    rig, image = Rig(tmp_path), image_of("2.1.0", bytes(10))
+    link = manager(rig).associated()
+    initiate(link, image)
+    load(link, image, [0])
+    call(link, 18, IMAGE_TRANSFER, 3)
+    for _ in range(3):
+        with pytest.raises(AccessRefusedError):
+            call(link, 18, IMAGE_TRANSFER, 4)
+        rig.later(factory().image.answer_s / 2)
+    assert not rig.device.alive
+
+
+def test_an_image_whose_blocks_are_gone_from_the_disk_is_refused(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    link = manager(rig).associated()
+    initiate(link, bytes(200))
+    load(link, bytes(200), [0, 1, 2])
+    (tmp_path / "images" / f"{rig.index}.bin").unlink()
+    load(link, bytes(200), [3])
+    (tmp_path / "images" / f"{rig.index}.bin").unlink()
+    with pytest.raises(AccessRefusedError):
+        call(link, 18, IMAGE_TRANSFER, 3)
+
+
+def test_a_shorter_image_after_a_longer_one_is_itself(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    link = manager(rig).associated()
+    for image in (bytes(range(200)), image_of("3", b"short")):
+        initiate(link, image)
+        load(link, image, list(range(-(-len(image) // factory().image.block_bytes))))
+        call(link, 18, IMAGE_TRANSFER, 3)
+        ((_, _, signature),) = [each.value for each in get(link, 18, IMAGE_TRANSFER, 7)]  # type: ignore[attr-defined]
+        assert signature.value == hashlib.sha256(image).digest()
+
+
+def test_a_push_that_no_frame_carries_is_refused(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, generation="current", after=48)
+    link = manager(rig).associated()
+    put(link, 40, names.PUSH_SETUP, 3, structure(enum(0), octets(b"127.0.0.1:1"), enum(0)))
+    month = structure(uint16(7), octets(names.PROFILES[1800]), int8(2), uint16(0))
+    put(link, 40, names.PUSH_SETUP, 2, array(month, month))
+    with pytest.raises(AccessRefusedError):
+        call(link, 40, names.PUSH_SETUP, 1)
+    assert not rig.twin.pusher.outbox
 
 
 def test_a_damaged_image_is_refused_and_the_old_firmware_stays(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -99,7 +102,10 @@ def test_a_line_that_a_kill_cut_off_is_dropped_and_the_next_one_stands_alone(tmp
     assert MeterMemory(reopened(journal), 7, {}).firmware == "4.0"
 
 
-@pytest.mark.parametrize("line", [b"nonsense", b'[7,"colour","red"]', b'[7,"switch",{"control":9,"mode":1}]', b"[7]"])
+@pytest.mark.parametrize(
+    "line",
+    [b"nonsense", b'[7,"colour","red"]', b'[7,"switch",{"control":9,"mode":1}]', b"[7]", b"[]", b'[7,"firmware"]'],
+)
 def test_a_damaged_line_is_named_with_its_place(tmp_path: Path, line: bytes) -> None:
     (tmp_path / JOURNAL).write_bytes(b'[1,"firmware","2.0"]\n' + line + b"\n")
     with pytest.raises(MemoryFileError, match=rf"{JOURNAL}:2: not an entry"):
@@ -127,10 +133,73 @@ def test_only_the_owner_may_read_it_because_it_holds_keys(tmp_path: Path) -> Non
     assert (tmp_path / JOURNAL).stat().st_mode & 0o077 == 0
 
 
+def test_what_was_noted_together_is_there_whole_or_not_at_all_wherever_a_kill_cuts(tmp_path: Path) -> None:
+    journal = MemoryJournal(tmp_path / "whole")
+    memory = MeterMemory(journal, 7, {"firmware": "1.0"})
+    with memory.together():
+        memory.firmware = "2.0"
+        with memory.together():
+            memory.log(1, 2)
+        assert memory.firmware == "2.0" and not (tmp_path / "whole" / JOURNAL).read_bytes()
+    content = (tmp_path / "whole" / JOURNAL).read_bytes()
+    (tmp_path / "cut").mkdir()
+    for size in range(len(content) + 1):
+        (tmp_path / "cut" / JOURNAL).write_bytes(content[:size])
+        journal = MemoryJournal(tmp_path / "cut")
+        found = MeterMemory(journal, 7, {"firmware": "1.0"})
+        journal.close()
+        assert (found.firmware, len(found.events)) == (("2.0", 1) if size == len(content) else ("1.0", 0))
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file may grow beyond this: what a full disk does, half a line included."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_what_was_told_readable(tmp_path: Path) -> None:
+    journal = MemoryJournal(tmp_path)
+    memory = MeterMemory(journal, 7, {})
+    memory.firmware = "2.0"
+    with room_for((tmp_path / JOURNAL).stat().st_size + 9), pytest.raises(MemoryFileError, match="cannot write down"):
+        memory.firmware = "3.0"
+    assert memory.firmware == "2.0", "what could not be written down does not hold"
+    with pytest.raises(MemoryFileError):
+        memory.log(1, 1)  # there is room again, but behind half a line nothing could be read
+    assert journal.failure is not None
+    assert MeterMemory(reopened(journal), 7, {}).firmware == "2.0"
+
+
+def test_power_failures_within_one_second_are_each_counted(tmp_path: Path) -> None:
+    memory = MeterMemory(MemoryJournal(tmp_path), 7, {})
+    for end in (10, 20):
+        memory.note("openings", Opening(10, None, True))
+        memory.note("openings", Opening(10, end, True))
+    assert memory.power_failures == 2
+
+
+def test_a_long_life_does_not_make_a_long_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "_WORTH_REWRITING", 20)
+    journal = MemoryJournal(tmp_path)
+    memory = MeterMemory(journal, 7, {})
+    memory.log(1, 2)
+    for number in range(1000):
+        with memory.together():
+            memory.hear(b"HES00001", number)
+            memory.firmware = str(number)
+    assert len((tmp_path / JOURNAL).read_bytes().splitlines()) <= 25
+    before = journal.meters
+    assert reopened(journal).meters == before
+
+
 def test_outdated_lines_go_at_the_next_opening_and_nothing_else_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "_WORTH_REWRITING", 20)
     journal = MemoryJournal(tmp_path)
     memory = MeterMemory(journal, 7, {})
     for number in range(100):
@@ -139,6 +208,7 @@ def test_outdated_lines_go_at_the_next_opening_and_nothing_else_does(
     memory.log(1, 2)
     before = journal.meters
     size = (tmp_path / JOURNAL).stat().st_size
+    monkeypatch.setattr(journal_module, "_WORTH_REWRITING", 20)
     journal = reopened(journal)
     assert journal.meters == before and (tmp_path / JOURNAL).stat().st_size < size / 10
     with pytest.raises(MemoryFileError):
