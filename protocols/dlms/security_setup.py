@@ -1,13 +1,14 @@
 """Security setup (IC64): the keys, counters and policy of a device, key transfer and activation.
 
 A transferred key arrives wrapped under the key-encrypting key (RFC 3394) and is in force at once. With a new
-encryption key all counters start again; with it gone, nothing that was sealed under the old one can come back.
+encryption key all counters start again; with one that was in force before they go on where they were then.
 :class:`SecurityState` is all there is to persist; ``journal`` is called *before* a change counts, so that a provider
 can write it down first.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -25,6 +26,9 @@ from protocols.errors import MeterBenchError, SecurityError
 MAX_CLIENTS: Final = 4096
 """Client titles whose counters are kept under one key. None is ever dropped: its old messages would become fresh."""
 
+MAX_PAST_KEYS: Final = 256
+"""Encryption keys whose counters are kept after they went; a renewal a month fills it in 21 years. Our own limit."""
+
 _FIRST_COUNTER: Final = 1  # not 0: dlms-cosem 21.3.2 believes to have seen 0 already
 _LAST_COUNTER: Final = 2**32 - 1
 
@@ -40,7 +44,10 @@ class KeyId(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecurityState:
-    """Keys (16 bytes each), policy 0…3, the next counter of our own, and the last one seen of each client title."""
+    """Keys (16 bytes each), policy 0…3, the next counter of our own, and the last one seen of each client title.
+
+    ``past`` are counter and seen ones of the encryption keys that were in force before, by the digest of the key.
+    """
 
     encryption_key: bytes
     authentication_key: bytes
@@ -49,6 +56,7 @@ class SecurityState:
     policy: int = 3
     counter: int = _FIRST_COUNTER
     seen: dict[bytes, int] = field(default_factory=dict)
+    past: dict[bytes, tuple[int, dict[bytes, int]]] = field(default_factory=dict)
 
 
 class SecuritySetup:
@@ -135,9 +143,14 @@ class SecuritySetup:
 
     def _replace(self, keys: dict[KeyId, bytes]) -> None:
         fields: dict[str, object] = {_FIELDS[key_id]: key for key_id, key in keys.items()}
-        # Counters start again only under a key that is really another one: the same key again would repeat its nonces.
-        if keys.get(KeyId.UNICAST, self._state.encryption_key) != self._state.encryption_key:
-            fields |= {"counter": _FIRST_COUNTER, "seen": {}}
+        state, new = self._state, keys.get(KeyId.UNICAST, self._state.encryption_key)
+        if new != state.encryption_key:
+            past = {**state.past, _digest(state.encryption_key): (state.counter, state.seen)}
+            # Counters start again only under a key that was never in force: an old one again would repeat its nonces.
+            counter, seen = past.pop(_digest(new), (_FIRST_COUNTER, {}))
+            if len(past) > MAX_PAST_KEYS:
+                raise RefusalError(DataAccessResult.OTHER_REASON, f"{MAX_PAST_KEYS} keys are remembered already")
+            fields |= {"counter": counter, "seen": seen, "past": past}
         self._change(**fields)
 
     def _change(self, **fields: object) -> None:
@@ -152,6 +165,11 @@ _FIELDS: Final = {
     KeyId.AUTHENTICATION: "authentication_key",
     KeyId.WRAPPING: "wrapping_key",
 }
+
+
+def _digest(key: bytes) -> bytes:
+    """What a key that is gone is remembered by."""
+    return hashlib.sha256(key).digest()[:KEY_BYTES]
 
 
 def _key_id(value: int) -> KeyId:

@@ -15,7 +15,7 @@ from protocols.dlms.keys import KeyRing
 from protocols.dlms.security_setup import SecuritySetup, SecurityState
 from twins.device.device import Device
 from twins.memory.memory import MeterMemory
-from twins.memory.parts import Secrets
+from twins.memory.parts import PastKey, Secrets
 
 _RESERVED = 256  # counters covered at a time: a restart skips at most so many of 2^32
 _FIRST_COUNTER = 1
@@ -48,16 +48,17 @@ class TwinSecurity(SecuritySetup):
     def _note(self, after: SecurityState) -> None:
         """Write down what is about to change, no more than that."""
         before, memory = self.state, self._device.memory
-        keys_before, keys_after = _keys(before), _keys(after)
+        keys_before, keys_after, seen_before = _keys(before), _keys(after), before.seen
         if keys_after != keys_before or after.policy != before.policy:
-            memory.secrets = Secrets(*keys_after, after.policy, after.counter)
+            memory.secrets = Secrets(*keys_after, after.policy, after.counter, _past(after))
             if after.encryption_key != before.encryption_key:
                 memory.note("heard", None)
+                seen_before = {}
             self._device.log("keys_changed" if keys_after != keys_before else "policy_changed")
         elif after.counter > memory.secrets.counter:
             memory.secrets = msgspec.structs.replace(memory.secrets, counter=after.counter - 1 + _RESERVED)
         for title, counter in after.seen.items():
-            if before.seen.get(title) != counter:
+            if seen_before.get(title) != counter:
                 memory.hear(title, counter)
 
 
@@ -71,7 +72,12 @@ def _state(memory: MeterMemory) -> SecurityState:
         kept.policy,
         kept.counter,
         {bytes.fromhex(title): counter for title, counter in memory.heard.items()},
+        {past.digest: (past.counter, dict(past.heard)) for past in kept.past},
     )
+
+
+def _past(state: SecurityState) -> tuple[PastKey, ...]:
+    return tuple(PastKey(digest, counter, tuple(seen.items())) for digest, (counter, seen) in state.past.items())
 
 
 def _keys(state: SecurityState) -> tuple[bytes, bytes, bytes, bytes]:

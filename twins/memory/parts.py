@@ -43,6 +43,14 @@ class Opening(msgspec.Struct, frozen=True, array_like=True):
     outage: bool
 
 
+class PastKey(msgspec.Struct, frozen=True, array_like=True):
+    """An encryption key that was in force before, by its digest: the next counter under it, and those heard."""
+
+    digest: bytes
+    counter: int
+    heard: tuple[tuple[bytes, int], ...]
+
+
 class Secrets(msgspec.Struct, frozen=True):
     """Keys and policy of the security setup; ``counter`` is a ceiling: none at or above it was used yet."""
 
@@ -52,6 +60,7 @@ class Secrets(msgspec.Struct, frozen=True):
     broadcast: bytes
     policy: int
     counter: int
+    past: tuple[PastKey, ...] = ()
 
 
 class Booking(msgspec.Struct, frozen=True):

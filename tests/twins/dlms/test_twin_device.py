@@ -399,6 +399,28 @@ def test_a_transferred_key_holds_at_once_and_after_a_restart_and_the_old_one_nev
     assert events(rig) == ["keys_changed"]
 
 
+def test_a_key_that_comes_back_goes_on_with_its_counters_and_takes_no_replay(tmp_path: Path) -> None:
+    rig, used = Rig(tmp_path), []
+    first, wrapping = rig.twin.security.keys(), rig.device.memory.secrets.wrapping
+    link = manager(rig, counter=1).associated()
+    call(link, 70, SWITCH, 1)
+    recorded = link.sent[-1]
+    call(link, 70, SWITCH, 2)
+    for key in (bytes(range(100, 116)), first[0]):
+        call(
+            manager(rig).associated(), 64, SECURITY_SETUP, 2, array(structure(enum(0), octets(wrap_key(wrapping, key))))
+        )
+        rig.restart()
+    with pytest.raises(ProtocolError):
+        manager(rig, counter=1).associated()
+    again = manager(rig).associated()
+    used = [int.from_bytes(answer[12:16], "big") for answer in link.received[2:]]
+    get(again, 1, names.SERIAL)
+    assert int.from_bytes(again.received[-1][12:16], "big") > max(used)
+    again.send(recorded)
+    assert rig.device.memory.switch.output
+
+
 def test_no_counter_of_the_meter_is_used_twice_over_a_restart(tmp_path: Path) -> None:
     rig, used = Rig(tmp_path), []
     for _ in range(3):
