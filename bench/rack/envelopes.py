@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from hil_drivers.source import Setting
-
 from hil_drivers.errors import EnvelopeError
+from hil_drivers.source import Setting
 
 RAMP_STEP = 0.1
 """Seconds from one step of a ramp to the next."""
