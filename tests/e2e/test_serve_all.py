@@ -176,9 +176,14 @@ def test_after_a_kill_the_same_endpoints_work_again(everything: Everything) -> N
         assert read(session, 1, names.SERIAL)
 
 
+def without_ipv6(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """There is one ``[::1]`` for all test processes: after a restart, another may have it."""
+    return [{name: value for name, value in line.items() if name != "ipv6"} for line in lines]
+
+
 def test_the_file_of_endpoints_lists_what_was_printed(everything: Everything) -> None:
     *lines, ready = map(json.loads, everything.file.read_bytes().splitlines())
-    assert lines == everything.serve.lines
+    assert without_ipv6(lines) == without_ipv6(everything.serve.lines)
     assert ready["pid"] == everything.serve.ready["pid"]
     assert everything.file.stat().st_mode & 0o077 == 0, "it names keys"
 
