@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from hil_drivers.errors import EnvelopeError
+from hil_drivers.errors import EnvelopeError, InstrumentError
 from hil_drivers.guard import DeviceIdentity, all_of
 
 
@@ -91,6 +91,12 @@ class Stepped:
         if not 0 <= db <= self.max_db:  # also not a number
             raise EnvelopeError(f"{self.place} channel {channel}: {db:g} dB is not within 0 to {self.max_db:g} dB")
         return round(db / self.step_db) * self.step_db
+
+    def read_back(self, channel: int, wanted: float, reads: float) -> float:
+        """What a channel reads after it was set; raises :class:`InstrumentError` when that is another step."""
+        if abs(reads - wanted) > self.step_db / 2:
+            raise InstrumentError(f"{self.place} channel {channel}: set to {wanted:g} dB, reads {reads:g} dB: stuck")
+        return reads
 
 
 def all_to_maximum(attenuator: Attenuator) -> None:

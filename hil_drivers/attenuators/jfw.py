@@ -72,9 +72,7 @@ class Jfw(Stepped):
             self._send(f"SA {channel} {wanted:g}")
             self._reported(channel)
             reads = self.get(channel)
-        if abs(reads - wanted) > STEP_DB / 2:
-            raise InstrumentError(f"{self.place} channel {channel}: set to {wanted:g} dB, reads {reads:g} dB: stuck")
-        return reads
+        return self.read_back(channel, wanted, reads)
 
     def get(self, channel: int) -> float:
         """What a channel is set to."""

@@ -130,9 +130,7 @@ class MiniCircuitsAttenuator(Stepped):
             if reply != _DONE:
                 raise AnswerError(f"{self.place} channel {channel}: {reply!r} is no reply to a setting")
             reads = self.get(channel)
-        if abs(reads - wanted) > STEP_DB / 2:
-            raise InstrumentError(f"{self.place} channel {channel}: set to {wanted:g} dB, reads {reads:g} dB: stuck")
-        return reads
+        return self.read_back(channel, wanted, reads)
 
     def get(self, channel: int) -> float:
         """What a channel is set to."""

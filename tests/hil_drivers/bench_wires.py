@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+import pytest
+
 from twins.clock import Clock
 from twins.rack.faults import Fault, Faulty, FrontEnd
 from twins.rack.wires.tcp import TcpWire
@@ -82,3 +84,10 @@ def wires() -> Iterator[Callable[[FrontEnd], Wired]]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def fails(expected: type[Exception] | tuple[type[Exception], ...], action: Callable[[], object]) -> str:
+    """The words of the error that an action must end with."""
+    with pytest.raises(expected) as caught:
+        action()
+    return str(caught.value)

@@ -13,34 +13,27 @@ from protocols.dlms.disconnect import SwitchState
 from protocols.dlms.limiter import LimiterState
 from twins.memory.parts import Booking, Transfer
 from twins.meter.view import MeterView
+from twins.tables import Table
 
 
-class _Switch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Switch(Table, frozen=True, kw_only=True):
     mode: int
-    source: str
-    verified: bool
 
 
-class _Limiter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Limiter(Table, frozen=True, kw_only=True):
     min_over_s: int
     min_under_s: int
-    source: str
-    verified: bool
 
 
-class _Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Image(Table, frozen=True, kw_only=True):
     block_bytes: int
     most_bytes: int
     answer_s: float
     restart_s: float
-    source: str
-    verified: bool
 
 
-class _Dlms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Dlms(Table, frozen=True, kw_only=True):
     max_pdu: int
-    source: str
-    verified: bool
 
 
 class Factory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,9 +45,7 @@ class Factory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dlms: _Dlms
 
 
-class _Events(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    source: str
-    verified: bool
+class _Events(Table, frozen=True, kw_only=True):
     codes: dict[str, int]
 
 

@@ -13,7 +13,7 @@ import logging
 import random
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from protocols.dlms.connection import Connection
 from protocols.dlms.roles import MANAGEMENT, PUBLIC, READER
@@ -26,6 +26,7 @@ from twins.echonet.addresses import AddressError
 from twins.memory.parts import Push
 from twins.serving.endpoint import Endpoint
 from twins.serving.files import make_room
+from twins.serving.tcp import listening
 
 _CHUNK = 4096
 _PUSH_TIMEOUT = 10.0  # s that a destination has to take a push
@@ -50,7 +51,7 @@ class DlmsService:
         """Take the addresses; raises :class:`AddressError`."""
         make_room(len(self._addresses), len(self._addresses) * (1 + CONNECTIONS))
         try:
-            self._sockets = [_listening(address, self._port) for address in self._addresses]
+            self._sockets = [listening(address, self._port) for address in self._addresses]
         except AddressError:
             self.close()
             raise
@@ -84,8 +85,7 @@ class DlmsService:
     async def run(self) -> None:
         """Serve until cancelled."""
         servers = [
-            await asyncio.start_server(self._handler(place), sock=listening)
-            for place, listening in enumerate(self._sockets)
+            await asyncio.start_server(self._handler(place), sock=own) for place, own in enumerate(self._sockets)
         ]
         self._sockets = []
         try:
@@ -100,8 +100,8 @@ class DlmsService:
 
     def close(self) -> None:
         """Let go of sockets that were opened and never served."""
-        for listening in self._sockets:
-            listening.close()
+        for own in self._sockets:
+            own.close()
         self._sockets = []
 
     def look_after(self) -> None:
@@ -116,7 +116,7 @@ class DlmsService:
         for writer in self._writers[place]:
             _cut(writer)
 
-    def _handler(self, place: int):  # type: ignore[no-untyped-def]
+    def _handler(self, place: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
         each, writers = self._devices[place], self._writers[place]
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -211,16 +211,3 @@ async def _send(service: int, destination: tuple[str, int], frame: bytes) -> Non
     except BaseException:
         writer.transport.abort()  # or what was not taken would wait for ever
         raise
-
-
-def _listening(address: str, port: int) -> socket.socket:
-    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        own.bind((address, port))
-        own.listen()
-        own.setblocking(False)
-    except OSError as error:
-        own.close()
-        raise AddressError(f"{address} port {port} (TCP) cannot be had: {error.strerror}") from None
-    return own

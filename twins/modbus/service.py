@@ -1,8 +1,6 @@
 """Twins on Modbus TCP: one loopback address a twin, the same port for all.
 
-Values are computed at the request; nothing has to be advanced. Sockets share their address with connections that are
-not forgotten yet (``SO_REUSEADDR``), so that a restarted shard gets its addresses back at once; two who listen at one
-address are still refused by the system.
+Values are computed at the request; nothing has to be advanced.
 """
 
 from __future__ import annotations
@@ -21,10 +19,9 @@ from twins.modbus.tcp import MOST_CLIENTS, Clients
 from twins.modbus.units import KW8M_UNIT, SUNSPEC_UNIT, sunspec_models, units_of
 from twins.serving.endpoint import Endpoint
 from twins.serving.files import make_room
+from twins.serving.tcp import listening
 
 PROTOCOL = "modbus-tcp"
-
-_WAITING = 64  # connections that the system keeps until they are accepted
 
 
 class ModbusService:
@@ -51,7 +48,7 @@ class ModbusService:
         make_room(len(self._addresses), len(self._addresses) * (1 + MOST_CLIENTS))
         try:
             for address in self._addresses:
-                self._sockets.append(_listening(address, self._port))
+                self._sockets.append(listening(address, self._port))
         except AddressError:
             self.close()
             raise
@@ -90,16 +87,3 @@ class ModbusService:
             ids={"sunspec": str(SUNSPEC_UNIT), KW8M: str(KW8M_UNIT)},
             about={"sunspec_models": f"{models} from {BASE} on", KW8M: f"{register_map(KW8M).title}, low word first"},
         )
-
-
-def _listening(address: str, port: int) -> socket.socket:
-    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        own.setblocking(False)
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        own.bind((address, port))
-        own.listen(_WAITING)
-    except OSError as error:
-        own.close()
-        raise AddressError(f"{address} port {port} (TCP) cannot be had: {error.strerror}") from None
-    return own

@@ -9,6 +9,7 @@ from importlib import resources
 import msgspec
 
 from protocols.errors import MeterBenchError
+from twins.tables import Table
 
 
 class LimitsError(MeterBenchError):
@@ -17,24 +18,19 @@ class LimitsError(MeterBenchError):
     exit_code = 2
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    source: str
-    verified: bool
-
-
-class Controllers(_Table, frozen=True, kw_only=True):
+class Controllers(Table, frozen=True, kw_only=True):
     """How many controllers hold a session at the same time."""
 
     at_once: int
 
 
-class Session(_Table, frozen=True, kw_only=True):
+class Session(Table, frozen=True, kw_only=True):
     """Seconds that a session lives."""
 
     lifetime_s: int
 
 
-class Pace(_Table, frozen=True, kw_only=True):
+class Pace(Table, frozen=True, kw_only=True):
     """How many requests are answered: ``burst`` at once, then ``per_second``; how many may wait for their turn."""
 
     per_second: float

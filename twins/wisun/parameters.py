@@ -10,6 +10,7 @@ import msgspec
 
 from protocols.errors import MeterBenchError
 from protocols.wisun.radio import FIRST_CHANNEL, LAST_CHANNEL, MAX_UDP
+from twins.tables import Table
 
 
 class RadioError(MeterBenchError):
@@ -18,19 +19,14 @@ class RadioError(MeterBenchError):
     exit_code = 2
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    source: str
-    verified: bool
-
-
-class Link(_Table, frozen=True, kw_only=True):
+class Link(Table, frozen=True, kw_only=True):
     """Link quality of a stick and its meter: lowest and highest, and that of an empty channel."""
 
     lqi: tuple[int, int]
     noise_lqi: int
 
 
-class Channels(_Table, frozen=True, kw_only=True):
+class Channels(Table, frozen=True, kw_only=True):
     """The channels that meters use."""
 
     first: int
@@ -38,7 +34,7 @@ class Channels(_Table, frozen=True, kw_only=True):
     step: int
 
 
-class FrameCost(_Table, frozen=True, kw_only=True):
+class FrameCost(Table, frozen=True, kw_only=True):
     """What a datagram costs on the air."""
 
     bits_per_second: int
@@ -54,27 +50,27 @@ class FrameCost(_Table, frozen=True, kw_only=True):
         return self.seconds(MAX_UDP)
 
 
-class AirTimeRule(_Table, frozen=True, kw_only=True):
+class AirTimeRule(Table, frozen=True, kw_only=True):
     """Seconds that one may send in any window of so many seconds."""
 
     limit_s: float
     window_s: int
 
 
-class Patience(_Table, frozen=True, kw_only=True):
+class Patience(Table, frozen=True, kw_only=True):
     """Seconds until a stick gives up on joining, and on ending a session."""
 
     join_s: float
     end_s: float
 
 
-class Scale(_Table, frozen=True, kw_only=True):
+class Scale(Table, frozen=True, kw_only=True):
     """Time that scans and patience take against a real stick's."""
 
     scale: float
 
 
-class Line(_Table, frozen=True, kw_only=True):
+class Line(Table, frozen=True, kw_only=True):
     """The serial line."""
 
     baud: int

@@ -13,7 +13,7 @@ from hil_drivers.attenuators import mini_circuits
 from hil_drivers.attenuators.jfw import Jfw as JfwDriver
 from hil_drivers.errors import AddressError, AnswerError, EnvelopeError, IdentityError, InstrumentError, LinkError
 from hil_drivers.registry import open_instrument
-from tests.hil_drivers.bench_wires import Wired, wires
+from tests.hil_drivers.bench_wires import Wired, fails, wires
 from twins.rack.faults import Fault, FrontEnd
 from twins.rack.instruments.boxes import box
 from twins.rack.world.radio import Port, RadioWorld
@@ -94,12 +94,6 @@ def rig(kind: Kind) -> Iterator[Rig]:
         rig = Rig(kind, put)
         yield rig
         rig.driver.close()
-
-
-def fails(expected: type[Exception] | tuple[type[Exception], ...], action: Callable[[], object]) -> str:
-    with pytest.raises(expected) as caught:
-        action()
-    return str(caught.value)
 
 
 @EVERY

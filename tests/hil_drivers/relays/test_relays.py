@@ -13,7 +13,7 @@ from hil_drivers.errors import AddressError, AnswerError, EnvelopeError, Identit
 from hil_drivers.registry import open_instrument
 from hil_drivers.relays.modbus import ModbusRelay
 from hil_drivers.relays.outlets import Outlets
-from tests.hil_drivers.bench_wires import Wired, wires
+from tests.hil_drivers.bench_wires import Wired, fails, wires
 from twins.rack.faults import Fault, FrontEnd, RackError
 from twins.rack.instruments.boxes import box
 from twins.rack.instruments.contacts import Contacts
@@ -76,12 +76,6 @@ def rig(kind: Kind) -> Iterator[Rig]:
         rig = Rig(kind, put)
         yield rig
         rig.driver.close()
-
-
-def fails(expected: type[Exception] | tuple[type[Exception], ...], action: Callable[[], object]) -> str:
-    with pytest.raises(expected) as caught:
-        action()
-    return str(caught.value)
 
 
 @EVERY

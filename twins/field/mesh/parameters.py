@@ -11,9 +11,10 @@ import msgspec
 
 from twins.field.checks import FieldError, known, need
 from twins.field.rules.parameters import MICROSECOND
+from twins.tables import Table
 
 
-class MacTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MacTable(Table, frozen=True, kw_only=True):
     """One way to get at the channel; see the file's head."""
 
     counting: bool
@@ -24,8 +25,6 @@ class MacTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ack_gap_us: int
     ack_wait_us: int
     queue: int
-    source: str
-    verified: bool
 
 
 class Mac(NamedTuple):

@@ -20,9 +20,10 @@ from twins.field.mesh.state import NOBODY
 from twins.field.physics.fsk import packet_error_rate, penalty_db
 from twins.field.physics.noise import noise_dbm
 from twins.field.physics.parameters import Mode, phy_modes
+from twins.tables import Table
 
 
-class Mrhof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Mrhof(Table, frozen=True, kw_only=True):
     """The limits of ``data/tree.toml``."""
 
     max_link_etx: float
@@ -30,8 +31,6 @@ class Mrhof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     weakest_parent_dbm: float
     max_hops: int
     probe_psdu: int
-    source: str
-    verified: bool
 
 
 class Tree(NamedTuple):

@@ -10,13 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from twins.field.checks import FieldError, is_positive, need
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Any table of figures."""
-
-    source: str
-    verified: bool
+from twins.tables import Table
 
 
 class Breakpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import msgspec
 
 from twins.field.checks import FieldError, known, need
+from twins.tables import Table
 
 MICROSECOND, MILLISECOND, SECOND = 1_000, 1_000_000, 1_000_000_000
 """In nanoseconds, the unit of time of rules and mesh: whole numbers, so that no slot drifts."""
 
 
-class Class(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Class(Table, frozen=True, kw_only=True):
     """What holds for senders that listen so long; see the file's head."""
 
     sense_us: int
@@ -26,17 +27,13 @@ class Class(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     window_s: int
     answer_ms: int
     answers_count: bool
-    source: str
-    verified: bool
 
 
-class Width(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Width(Table, frozen=True, kw_only=True):
     """The longest frame of channels wider than ``above_khz``."""
 
     above_khz: int
     longest_ms: int
-    source: str
-    verified: bool
 
 
 class AirTimeRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

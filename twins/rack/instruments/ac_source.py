@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -48,7 +49,7 @@ class Settings:
     hertz_limits: tuple[float, float]
 
 
-class AcSource(ScpiInstrument):
+class AcSource(ScpiInstrument, ABC):
     """An AC source that feeds a world; raises :class:`RackError` when the world has more phases than it."""
 
     coupled: ClassVar[bool] = False
@@ -69,9 +70,9 @@ class AcSource(ScpiInstrument):
         world.set_output(self._point(self.settings), world.now)
         world.add(self)
 
+    @abstractmethod
     def dialect(self) -> Iterable[tuple[str, Command]]:
         """The headers of this instrument besides those that all have."""
-        raise NotImplementedError
 
     def show(self, value: float) -> str:
         """A number as this instrument replies it."""

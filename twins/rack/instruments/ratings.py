@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from twins.rack.faults import RackError
+from twins.tables import Table
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,7 +20,7 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amps: float
 
 
-class SourceRating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SourceRating(Table, frozen=True, kw_only=True):
     """An AC source; ``points`` is the longest programme, ``gain_percent`` what its own meters are off by."""
 
     identity: str
@@ -32,11 +33,9 @@ class SourceRating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: int
     line_most: int
     gain_percent: float
-    source: str
-    verified: bool
 
 
-class AnalyserRating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AnalyserRating(Table, frozen=True, kw_only=True):
     """A power analyser; ``gain_percent`` by quantity (U, I, P), noise as 1 sigma between updates."""
 
     identity: str
@@ -46,11 +45,9 @@ class AnalyserRating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gain_percent: dict[str, float]
     noise_percent: float
     noise_part: float
-    source: str
-    verified: bool
 
 
-class LoadRating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LoadRating(Table, frozen=True, kw_only=True):
     """An AC load and where its protections trip."""
 
     identity: str
@@ -63,8 +60,6 @@ class LoadRating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trip_s: float
     measure_s: float
     reset_s: float
-    source: str
-    verified: bool
 
 
 R = TypeVar("R", SourceRating, AnalyserRating, LoadRating)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -11,7 +12,7 @@ _LONGEST_LINE = 4096
 _LONGEST_REQUEST = 8192
 
 
-class Spoken:
+class Spoken(ABC):
     """A :class:`twins.rack.faults.Conversation` that answers at once; subclasses give :meth:`answer`."""
 
     def __init__(self, greeting: bytes = b"") -> None:
@@ -22,9 +23,9 @@ class Spoken:
         answer = self.answer(data, now)  # first, for it may add to what is to be said
         self._out += answer
 
+    @abstractmethod
     def answer(self, data: bytes, now: float) -> bytes:
         """The answers to what is complete with this piece."""
-        raise NotImplementedError
 
     def take(self, now: float) -> bytes:
         """The bytes for the client, and forget them."""

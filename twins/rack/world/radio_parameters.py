@@ -10,28 +10,24 @@ from importlib import resources
 import msgspec
 
 from twins.rack.faults import RackError
+from twins.tables import Table
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    source: str
-    verified: bool
-
-
-class Frames(_Table, frozen=True, kw_only=True):
+class Frames(Table, frozen=True, kw_only=True):
     """The PHY mode (:mod:`twins.field.physics.phy`), and how often a frame is sent until it is acknowledged."""
 
     mode: str
     tries: int
 
 
-class AttenuatorFigures(_Table, frozen=True, kw_only=True):
+class AttenuatorFigures(Table, frozen=True, kw_only=True):
     """Seconds until a setting is there, and the largest error of a setting in dB."""
 
     settling_s: float
     step_error_db: float
 
 
-class Insertion(_Table, frozen=True, kw_only=True):
+class Insertion(Table, frozen=True, kw_only=True):
     """Loss in dB over MHz with all attenuators at 0."""
 
     points: tuple[tuple[float, float], ...]
