@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import math
 import queue
-import threading
 from collections.abc import Callable
 
-from bench.engine.local import LocalEngine
 from bench.errors import BenchFault, InputError
-from protocols.topics import HEAD_END, TopicTree
-from twins.bus.control import ControlLink
+from bench.stage import Stage
+from protocols.topics import HEAD_END
 from twins.bus.marks import Tick, TickDone
 from twins.bus.message import read
 from twins.bus.state import State, read_state
@@ -26,37 +24,21 @@ _LOOK = 0.1  # real s between two looks at the processes
 _READY = 60.0  # real s that all processes have to come up
 
 
-class Aborted(Exception):  # noqa: N818 - not an error: the user's wish
-    """The user wants the run to end now."""
-
-
 class Conductor:
-    """Drives one run on processes that the engine has started."""
+    """Drives one run on the processes of a stage; made before its control link is opened."""
 
-    def __init__(
-        self,
-        run_id: str,
-        clock: ScaledClock | VirtualClock,
-        control: ControlLink,
-        tree: TopicTree,
-        engine: LocalEngine,
-        abort: threading.Event,
-        on_look: Callable[[], None],
-    ) -> None:
-        self._run_id = run_id
+    def __init__(self, clock: ScaledClock | VirtualClock, stage: Stage, on_look: Callable[[], None]) -> None:
         self._clock = clock
-        self._control = control
-        self._tree = tree
-        self._engine = engine
-        self._abort = abort
+        self._stage = stage
+        self._control, self._tree = stage.control, stage.tree
         self._on_look = on_look
         self._ready = False
         self._done: queue.SimpleQueue[TickDone] = queue.SimpleQueue()
         self._foreign: str | None = None
         self.states: dict[str, State] = {}
         self._ended: dict[str, dict[str, float]] = {}
-        control.handle(tree.tick, self._on_tick_done)
-        control.handle(tree.state("+"), self._note_state)
+        self._control.handle(self._tree.tick, self._on_tick_done)
+        self._control.handle(self._tree.state("+"), self._note_state)
 
     def wait_ready(self, names: set[str]) -> None:
         """Wait until all these processes have told their state. Raises BenchFault when one does not come up."""
@@ -66,7 +48,7 @@ class Conductor:
                 absent = ", ".join(sorted(names - self.states.keys()))
                 raise BenchFault(f"not up after {_READY:.0f} s: {absent}; see their logs in the run folder")
             self._watch()
-            self._abort.wait(_LOOK)
+            self._stage.rest(_LOOK)
         self._ready = True
 
     def conduct(self, tick: float, until: float) -> None:
@@ -79,7 +61,7 @@ class Conductor:
         else:
             while self._clock.now() < until and not self._head_end_finished():
                 self._watch()
-                self._abort.wait(_LOOK)
+                self._stage.rest(_LOOK)
 
     def figure(self, name: str) -> float:
         """Sum of one figure over all processes and all their epochs."""
@@ -110,13 +92,11 @@ class Conductor:
                     return done
 
     def _watch(self) -> None:
-        if self._abort.is_set():
-            raise Aborted
         if self._foreign:
             raise InputError(
                 f"bus: run {self._foreign} is using topic root {self._tree.root}; give bus.root another name"
             )
-        self._engine.watch()
+        self._stage.look()
         self._on_look()
 
     def _head_end_finished(self) -> bool:
@@ -128,7 +108,7 @@ class Conductor:
 
     def _note_state(self, topic: str, payload: bytes) -> None:
         state = read_state(payload)
-        if state.run != self._run_id:
+        if state.run != self._stage.run:
             if not self._ready:  # later on it may be anybody's message; the run goes on
                 self._foreign = state.run
             return

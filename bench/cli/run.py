@@ -12,11 +12,12 @@ import msgspec
 import typer
 from rich.console import Console
 
+from bench.campaigns import CAMPAIGNS
 from bench.cli.runs import summary_lines
 from bench.measure import EXIT_CODES, Verdict
 from bench.progress import make_progress
 from bench.report.render import render
-from bench.runner import CAMPAIGNS, run_campaign
+from bench.runner import run_campaign
 from bench.topology.load import load_topology
 
 

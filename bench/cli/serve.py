@@ -16,9 +16,9 @@ import msgspec
 import typer
 
 from bench.errors import InputError
+from bench.keys import master_key
 from bench.meters.directory import ENDPOINTS
 from bench.record.atomic import replacing
-from bench.runner import master_key
 from bench.serving.choose import check_host, chosen_meters, going_on, serving_plan
 from bench.serving.watch import ServingProcess, endpoint_of, ready_of
 from bench.topology.load import load_topology

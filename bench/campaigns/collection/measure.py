@@ -1,6 +1,6 @@
-"""Campaign ``collection``: periodic 30-minute values, re-collected until nothing is missing (A3, A4, A5).
+"""What a collection is measured by: queries over the stored columns.
 
-The values of its measurements come from the stored columns alone; only ``pacing_overruns`` is told by the processes.
+The values of its measurements come from those alone; only ``pacing_overruns`` is told by the processes.
 Limits and parameters: ``bench/limits/collection.toml``.
 """
 
