@@ -68,6 +68,12 @@ class Conductor:
         ended = sum(figures.get(name, 0.0) for figures in self._ended.values())
         return ended + sum(state.figures.get(name, 0.0) for state in self.states.values())
 
+    def figures(self, prefix: str) -> dict[str, float]:
+        """Sums of all figures whose names begin so, as :meth:`figure` sums them; what no process has told is absent."""
+        told = [*self._ended.values(), *(state.figures for state in self.states.values())]
+        names = {name for figures in told for name in figures if name.startswith(prefix)}
+        return {name: self.figure(name) for name in sorted(names)}
+
     def _conduct_virtual(self, clock: VirtualClock, tick: float, until: float) -> None:
         number, moment = 1, clock.now()
         while True:

@@ -67,7 +67,7 @@ class _Shipped(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding of a run, judged."""
+    """One finding of a run, judged; ``place`` and ``point`` say where on a rack and at what it was found."""
 
     name: str
     value: float | None
@@ -78,6 +78,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     requirements: tuple[str, ...]
     doc: str
     source: str
+    place: str | None = None
+    point: str | None = None
 
 
 def load_limits(campaign: str) -> dict[str, Limit]:

@@ -6,8 +6,9 @@ positive where the current lags. Uncertainty is a bound on the error (data sheet
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Protocol
 
 from hil_drivers.session import InstrumentIdentity
@@ -25,16 +26,42 @@ class Accuracy:
         """The bound in % of a value; infinite at 0."""
         return self.reading_percent + self.range_percent * self.range / abs(value) if value else float("inf")
 
+    def percent_of_sum(self, values: Sequence[float]) -> float | None:
+        """The bound in % of the sum of values, one of each element; None where the sum is 0, or one is no number."""
+        total = abs(sum(values))
+        bound = sum(self.reading_percent * abs(value) + self.range_percent * self.range for value in values)
+        return bound / total if total > 0 and isfinite(bound) else None
+
 
 @dataclass(frozen=True, slots=True)
 class AnalyserCapabilities:
-    """Elements, time between updates, and the accuracy of voltage, current and power at mains frequency."""
+    """Elements, time between updates, and the accuracy of voltage, current and power at mains frequency.
+
+    The accuracies are those in the ranges that are in force; ``volt_ranges`` and ``amp_ranges`` are those that it has.
+    """
 
     elements: int
     update_s: float
     volts: Accuracy
     amps: Accuracy
     watts: Accuracy
+    volt_ranges: tuple[float, ...]
+    amp_ranges: tuple[float, ...]
+
+    def in_ranges(self, volts: float, amps: float) -> AnalyserCapabilities:
+        """The same in the smallest ranges that hold so many V and A, or in the widest."""
+        volt_range, amp_range = smallest(self.volt_ranges, volts), smallest(self.amp_ranges, amps)
+        return replace(
+            self,
+            volts=replace(self.volts, range=volt_range),
+            amps=replace(self.amps, range=amp_range),
+            watts=replace(self.watts, range=volt_range * amp_range),
+        )
+
+
+def smallest(ranges: Sequence[float], value: float) -> float:
+    """The smallest range that holds a value; the widest when none does."""
+    return min((each for each in ranges if each >= value), default=max(ranges))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +88,15 @@ class AnalyserReading:
 
 @dataclass(frozen=True, slots=True)
 class Integral:
-    """Energy of all elements over the seconds that the instrument itself has counted."""
+    """Energy by element over the seconds that the instrument itself has counted."""
 
-    wh: float
+    element_wh: tuple[float, ...]
     seconds: float
+
+    @property
+    def wh(self) -> float:
+        """Energy of all elements."""
+        return sum(self.element_wh)
 
 
 class Analyser(Protocol):
@@ -79,6 +111,9 @@ class Analyser(Protocol):
 
     def reading(self) -> AnalyserReading:
         """The values of its last update."""
+
+    def choose_ranges(self, volts: float, amps: float) -> None:
+        """Take the smallest ranges that hold so many V and A (infinite: the widest); not while it integrates."""
 
     def begin_integration(self) -> None:
         """Begin to count energy, from 0."""

@@ -53,14 +53,14 @@ def _next(at: _At, byte: int) -> _At:
 
 
 class LineLink:
-    """A connection to ``host`` and ``port`` that is made when it is needed; no wait is longer than ``wait_s``.
+    """A connection to ``host`` and ``port`` that is made when it is needed; no wait is longer than ``timeout_s``.
 
     Lines end in CR, LF or both, empty ones are passed over. Raises :class:`LinkError`.
     """
 
-    def __init__(self, host: str, port: int, wait_s: float, end: bytes = b"\r\n") -> None:
+    def __init__(self, host: str, port: int, timeout_s: float, end: bytes = b"\r\n") -> None:
         self.place = f"{host}:{port}"
-        self._address, self._wait_s, self._end = (host, port), wait_s, end
+        self._address, self._timeout_s, self._end = (host, port), timeout_s, end
         self._socket: socket.socket | None = None
         self._filter = TelnetFilter()
         self._lines: list[str] = []
@@ -76,20 +76,20 @@ class LineLink:
         return before
 
     def line(self, until: float | None = None) -> str:
-        """The next line; ``until`` is an instant of :func:`time.monotonic`, by default ``wait_s`` from now."""
-        until = time.monotonic() + self._wait_s if until is None else until
+        """The next line; ``until`` is an instant of :func:`time.monotonic`, by default ``timeout_s`` from now."""
+        until = time.monotonic() + self._timeout_s if until is None else until
         while not self._lines:
             left = until - time.monotonic()
             if left <= 0:
                 half = f", but half of one: {self._rest!r}" if self._rest.strip() else ""
-                raise LinkError(f"{self.place}: no answer within {self._wait_s:g} s{half}")
+                raise LinkError(f"{self.place}: no answer within {self._timeout_s:g} s{half}")
             self._read(left)
         return self._lines.pop(0)
 
     @property
     def patience(self) -> float:
         """When an answer to a question of now must be there at the latest."""
-        return time.monotonic() + self._wait_s
+        return time.monotonic() + self._timeout_s
 
     def close(self) -> None:
         """Hang up, and forget what was heard."""
@@ -101,11 +101,11 @@ class LineLink:
     def _connected(self) -> socket.socket:
         if self._socket is None:
             try:
-                self._socket = socket.create_connection(self._address, timeout=self._wait_s)
+                self._socket = socket.create_connection(self._address, timeout=self._timeout_s)
             except OSError as error:
                 raise LinkError(f"{self.place}: no connection ({error})") from error
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.settimeout(self._wait_s)
+        self._socket.settimeout(self._timeout_s)
         return self._socket
 
     def _arrived(self) -> list[str]:

@@ -35,6 +35,7 @@ class Can(Enum):
     PROFILE = "periodic rows"
     EVENTS = "event log"
     POWER_FAILURES = "count of power failures"
+    ATTACHED = "attached meters"
     SWITCH = "switch"
     LIMIT = "limiter"
     BOOKING = "reserved changes"
@@ -42,14 +43,17 @@ class Can(Enum):
     KEYS = "key transfer"
 
 
+_VALUES = frozenset({Can.IDENTITY, Can.REGISTERS, Can.INSTANT})
 _READING = frozenset({Can.IDENTITY, Can.CLOCK, Can.REGISTERS, Can.INSTANT, Can.PROFILE})
 
 OFFERS: Final[Mapping[str, frozenset[Can]]] = MappingProxyType(
     {
         "dlms": frozenset(Can),
+        "optical": frozenset(Can),
         "echonet": _READING,
         "wi-sun": _READING,
-        "modbus": frozenset({Can.IDENTITY, Can.REGISTERS, Can.INSTANT}),
+        "modbus": _VALUES,
+        "modbus-rtu": _VALUES,
     }
 )
 """What each protocol carries, as our readers speak it."""
@@ -126,6 +130,15 @@ class Event:
 
     time: int
     code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The newest half-hour of a gas or water meter (``kind``) that is read through this one: register at its end."""
+
+    kind: str
+    end: int
+    volume_l: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +245,10 @@ class Meter(Protocol):
     def power_failures(self) -> int:
         """How often the supply has failed."""
         raise self.unsupported(Can.POWER_FAILURES)
+
+    def attached(self) -> list[Attached]:
+        """Meters that are read through this one; none when it has none."""
+        raise self.unsupported(Can.ATTACHED)
 
     def switch(self) -> SwitchState:
         """Where the switch stands."""

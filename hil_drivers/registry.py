@@ -79,31 +79,31 @@ DRIVERS: Final[Mapping[str, Driver]] = {
         Kind.ATTENUATOR,
         "Mini-Circuits over telnet",
         "hil_drivers.attenuators.mini_circuits:telnet",
-        ("model", "serial", "max_db", "matrix", "wait_s"),
+        ("model", "serial", "max_db", "matrix", "timeout_s"),
         channels=True,
     ),
     "mini-circuits-http": Driver(
         Kind.ATTENUATOR,
         "Mini-Circuits over HTTP",
         "hil_drivers.attenuators.mini_circuits:http",
-        ("model", "serial", "max_db", "matrix", "wait_s"),
+        ("model", "serial", "max_db", "matrix", "timeout_s"),
         channels=True,
     ),
     "jfw": Driver(
-        Kind.ATTENUATOR, "JFW", "hil_drivers.attenuators.jfw:Jfw", ("model", "max_db", "wait_s"), channels=True
+        Kind.ATTENUATOR, "JFW", "hil_drivers.attenuators.jfw:Jfw", ("model", "max_db", "timeout_s"), channels=True
     ),
     "relay-modbus": Driver(
         Kind.RELAY,
         "relays at Modbus coils",
         "hil_drivers.relays.modbus:ModbusRelay",
-        ("unit", "first_coil", "invert", "product", "settle_s", "wait_s"),
+        ("unit", "first_coil", "invert", "product", "settle_s", "timeout_s"),
         channels=True,
     ),
     "outlets-http": Driver(
         Kind.RELAY,
         "outlets over HTTP",
         "hil_drivers.relays.outlets:Outlets",
-        ("dialect", "user", "password", "model", "settle_s", "wait_s"),
+        ("dialect", "user", "password", "model", "settle_s", "timeout_s"),
         channels=True,
     ),
 }

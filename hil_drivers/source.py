@@ -137,11 +137,18 @@ class AcSource(Protocol):
     def capabilities(self) -> SourceCapabilities:
         """What it can do."""
 
+    @property
+    def setting(self) -> Setting | None:
+        """The setting in force, of all its phases, as this driver made it; None before the first."""
+
     def identity(self) -> InstrumentIdentity:
         """Ask it who it is."""
 
-    def configure(self, setting: Setting) -> None:
-        """Set what is put out, now or when the output is switched on; read back and verified."""
+    def configure(self, setting: Setting, *, up_to: float = 0.0) -> None:
+        """Set what is put out, now or when the output is switched on; read back and verified.
+
+        With the output off, the range is one that also holds the voltage ``up_to`` which it will be raised to later.
+        """
 
     def output(self, on: bool) -> None:
         """Switch the output; verified by read-back, off by the voltage at the terminals too."""

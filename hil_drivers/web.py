@@ -23,9 +23,9 @@ class Request(NamedTuple):
 class WebLink:
     """HTTP to ``host`` and ``port``; ``login`` is (user, password) for basic authentication and shows in no message."""
 
-    def __init__(self, host: str, port: int, wait_s: float, login: tuple[str, str] | None = None) -> None:
+    def __init__(self, host: str, port: int, timeout_s: float, login: tuple[str, str] | None = None) -> None:
         self.place = f"{host}:{port}"
-        self._address, self._wait_s = (host, port), wait_s
+        self._address, self._timeout_s = (host, port), timeout_s
         self._headers = {"Connection": "close", "Accept": "*/*"}
         if login is not None:
             self._headers["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
@@ -36,14 +36,14 @@ class WebLink:
         Raises :class:`LinkError` without an answer in time, :class:`AnswerError` for what is no HTTP, and
         :class:`InstrumentError` for a status that is no success.
         """
-        connection = http.client.HTTPConnection(*self._address, timeout=self._wait_s)
+        connection = http.client.HTTPConnection(*self._address, timeout=self._timeout_s)
         try:
             headers = {**self._headers, **dict(request.headers)}
             connection.request(request.method, request.target, request.body, headers)
             answer = connection.getresponse()
             text = answer.read(_LONGEST).decode("utf-8", "backslashreplace")
         except TimeoutError as error:
-            raise LinkError(f"{self.place}: no whole answer within {self._wait_s:g} s") from error
+            raise LinkError(f"{self.place}: no whole answer within {self._timeout_s:g} s") from error
         except (OSError, http.client.IncompleteRead) as error:
             raise LinkError(f"{self.place}: no connection, or it was lost ({error})") from error
         except http.client.HTTPException as error:

@@ -55,6 +55,13 @@ class ScaledClock(_Real):
         """Real seconds until a simulated instant, 0 when it has passed."""
         return max(0.0, (when - self.now()) / self._spec.scale)
 
+    def leap(self, spec: ClockSpec) -> bool:
+        """Follow another spec from now on, if that leads forward; whether it does. Nobody may be waiting meanwhile."""
+        forward = ScaledClock(spec).now() >= self.now()
+        if forward:
+            self._spec = spec
+        return forward
+
 
 class VirtualClock(_Real):
     """Simulated time that stands still until somebody moves it forward."""

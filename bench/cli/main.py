@@ -24,6 +24,11 @@ COMMANDS = {
     "perf": "bench.cli.perf:app",
     "meter": "bench.cli.meter:app",
     "rack": "bench.cli.rack:app",
+    "field": "bench.cli.field:app",
+    "compare": "bench.cli.compare:compare",
+    "quarantine": "bench.cli.quarantine:app",
+    "gate": "bench.cli.gate:gate",
+    "requirements": "bench.cli.requirements:requirements",
 }
 """Commands, and groups of commands, by the name that the user gives."""
 

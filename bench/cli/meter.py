@@ -49,6 +49,7 @@ _PARTS: Final[tuple[tuple[Can, str, Callable[[Meter], Any]], ...]] = (
     (Can.BOOKING, "bookings", lambda meter: [plain(booking) for booking in meter.bookings()]),
     (Can.IMAGE, "image", lambda meter: image_in_words(meter.image())),
     (Can.POWER_FAILURES, "power failures", lambda meter: {"count": meter.power_failures()}),
+    (Can.ATTACHED, "attached meters", lambda meter: [plain(each) for each in meter.attached()]),
 )
 """What ``show`` asks for."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from bench.perf.field import measure_field
 from bench.perf.fleet import measure_fleet
 from bench.perf.pipeline import measure_pipeline
 from bench.perf.serve import measure_serve
@@ -42,6 +43,16 @@ def serve(
 ) -> None:
     """Ask served twins by ECHONET Lite over UDP: requests per second, and how long each waits."""
     _print(measure_serve(twins, fleet, seconds), as_json)
+
+
+@app.command("field")
+def field_(
+    meters: Annotated[int, typer.Option(min=1, help="Meters of level (b).")] = 10_000_000,
+    mesh: Annotated[int, typer.Option(min=1, max=1000, help="Meters at the concentrator of level (a).")] = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Carry a 30-minute round over the air: one concentrator by the event engine, millions of meters by statistics."""
+    _print(measure_field(meters, mesh), as_json)
 
 
 def _print(result: dict[str, Any], as_json: bool) -> None:

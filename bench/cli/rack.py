@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
+import signal
 import sys
-import time
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from bench.cli import rack_control
+from bench.cli import rack_control, rack_emulator, rack_provision, rack_testing
 from bench.cli.output import echo_json, print_table
 from bench.cli.rack_options import AsJson, Options, PlaceName, Token, plain
 from bench.errors import BenchFault, InputError
 from bench.rack.client import FOLDER, Served, owner
 from bench.rack.doctor import examine
-from bench.rack.emulate import EmulatedRack
-from bench.rack.emulate import emulate as emulate_rack
 from bench.rack.instruments import Instruments
 from bench.rack.inventory import read_inventory
 from bench.rack.leases import Health
 from bench.rack.messages import Acquire, Doctor, Extend, Measure, Places, Release, Safe, SetHealth, Who
 from bench.rack.serve import serve_rack
 from protocols.slots import jst
-from twins.clock import ClockSpec, make_clock
 
 app = typer.Typer(help="The rack: places, leases, power, measurements, safe state.", no_args_is_help=True)
-for command in (rack_control.power, rack_control.source, rack_control.load, rack_control.attenuate):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    rack_control.power,
+    rack_control.source,
+    rack_control.load,
+    rack_control.attenuate,
+    rack_testing.play,
+    rack_testing.integrate,
+    rack_testing.radio,
+    rack_testing.meter,
+)
+for command in _COMMANDS:
     app.command()(command)
+app.command("provision")(rack_provision.provision_lab)
+app.command()(rack_emulator.emulate)
+app.command()(rack_emulator.fault)
 
 _COLORS = {"good": "green", "bad": "red", "unknown": "yellow", "maintenance": "yellow", "running": "cyan"}
 
@@ -66,28 +77,10 @@ def serve(
             )
         sys.stdout.flush()
 
-    serve_rack(read_inventory(topology), ctx.obj.folder, ready)
-
-
-@app.command()
-def emulate(
-    topology: Annotated[Path, typer.Argument(help="Topology file (YAML) with a rack.", show_default=False)],
-    as_json: AsJson = False,
-) -> None:
-    """Answer at the addresses of all instruments as they would, until Ctrl-C: a virtual rack to practise on."""
-    inventory, now = read_inventory(topology), time.time()
-    addresses = {name: each.address for name, each in inventory.instruments.items()}
-
-    def ready(rack: EmulatedRack) -> None:
-        if as_json:
-            echo_json({"ready": True, "instruments": addresses, "worlds": list(rack.worlds)})
-        else:
-            for name, address in addresses.items():
-                typer.echo(f"{name}: {address}")
-            typer.echo("ready; Ctrl-C ends it")
-        sys.stdout.flush()
-
-    asyncio.run(emulate_rack(inventory, make_clock(ClockSpec(mode="wall", start=now, origin=now)), ready))
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    serve_rack(read_inventory(topology), ctx.obj.folder, stop, ready)
 
 
 @app.command()

@@ -38,7 +38,7 @@ def power(
     as_json: AsJson = False,
 ) -> None:
     """Switch the relay in a place's supply, or read it back; never under load."""
-    _told(place, ctx.obj.ask(Power(place, token, action.value, seconds)), as_json)
+    tell(place, ctx.obj.ask(Power(place, token, action.value, seconds)), as_json)
 
 
 def source(
@@ -55,7 +55,7 @@ def source(
 
     clear switches it off and releases a protection that has tripped.
     """
-    _told(place, ctx.obj.ask(Source(place, token, action.value, volts, hertz, amps_limit)), as_json)
+    tell(place, ctx.obj.ask(Source(place, token, action.value, volts, hertz, amps_limit)), as_json)
 
 
 def load(
@@ -67,7 +67,7 @@ def load(
     as_json: AsJson = False,
 ) -> None:
     """Draw a current through a place."""
-    _told(place, ctx.obj.ask(Load(place, token, amps, power_factor)), as_json)
+    tell(place, ctx.obj.ask(Load(place, token, amps, power_factor)), as_json)
 
 
 def attenuate(
@@ -78,10 +78,11 @@ def attenuate(
     as_json: AsJson = False,
 ) -> None:
     """Set the attenuator in a place's radio path."""
-    _told(place, ctx.obj.ask(Attenuate(place, token, db)), as_json)
+    tell(place, ctx.obj.ask(Attenuate(place, token, db)), as_json)
 
 
-def _told(place: str, result: dict[str, Any], as_json: bool) -> None:
+def tell(place: str, result: dict[str, Any], as_json: bool) -> None:
+    """What came of a command at a place."""
     if as_json:
         echo_json({"place": place, **result})
     else:

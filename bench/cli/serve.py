@@ -54,8 +54,11 @@ def serve(
         typer.Option(help=f"What the sticks speak: {', '.join(DIALECTS)}; may be given often. [default: BP35A1]"),
     ] = None,
     sticks: Annotated[int, typer.Option(min=0, help="Meters in whose homes a Wi-SUN stick stands.")] = 8,
+    lines: Annotated[
+        int, typer.Option(min=0, help="Meters with serial lines to them (optical port, Modbus RTU): the first ones.")
+    ] = 64,
     terminals: Annotated[
-        Path | None, typer.Option(help="Folder of the sticks' terminals. [default: a temporary one]")
+        Path | None, typer.Option(help="Folder of the terminals of sticks and lines. [default: a temporary one]")
     ] = None,
     memory: Annotated[
         Path | None,
@@ -67,7 +70,7 @@ def serve(
     endpoints: Annotated[Path, typer.Option(help="File that lists the endpoints meanwhile.")] = ENDPOINTS,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, a last one when ready.")] = False,
 ) -> None:
-    """Put twins on real endpoints until Ctrl-C: ECHONET Lite, Wi-SUN sticks, DLMS, Modbus.
+    """Put twins on real endpoints until Ctrl-C: ECHONET Lite, Wi-SUN sticks, DLMS and Modbus over TCP and serial lines.
 
     Each twin has a loopback address of its own. A virtual topology is served at the pace of the wall clock, beginning
     at its clock.start. What is done to a meter is remembered, even when the serving process is killed.
@@ -100,6 +103,7 @@ def serve(
             modbus_port=modbus_port,
             dialects=_known("dialect", dialect, DIALECTS, ("BP35A1",)),
             sticks=sticks,
+            lines=lines,
             notify=notify,
         )
         _serve(ServingProcess(spec, work), endpoints, as_json)

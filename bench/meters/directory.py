@@ -29,9 +29,12 @@ PROTOCOLS: Final[Mapping[str, str]] = {
     "wisun": "wi-sun",
     "modbus": "modbus",
     "modbus-tcp": "modbus",
+    "modbus-rtu": "modbus-rtu",
+    "optical": "optical",
 }
 """Names in endpoints and URLs to the protocols of the meter contract."""
 
+_SERIAL: Final = frozenset({"wi-sun", "optical", "modbus-rtu"})
 _SHOWN: Final = 5
 
 
@@ -42,12 +45,8 @@ def endpoints_of(meter: str, file: Path | None) -> list[Endpoint]:
     meter that is not in it.
     """
     path = ENDPOINTS if file is None else file
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        hint = "is `bench serve` running here?" if file is None else "it holds what `bench serve --json` prints"
-        raise InputError(f"{path}: {error.strerror}; {hint}") from None
-    known = [each for number, line in enumerate(lines, start=1) if (each := _entry(path, number, line)) is not None]
+    hint = "is `bench serve` running here?" if file is None else "it holds what `bench serve --json` prints"
+    known = read_endpoints(path, hint)
     found = [endpoint for endpoint in known if endpoint.meter == meter]
     if not found:
         names = list(dict.fromkeys(endpoint.meter for endpoint in known))
@@ -56,10 +55,19 @@ def endpoints_of(meter: str, file: Path | None) -> list[Endpoint]:
     return found
 
 
+def read_endpoints(path: Path, hint: str = "it holds what `bench serve --json` prints") -> list[Endpoint]:
+    """All endpoints in a file; raises as :func:`endpoints_of`, with a hint where there is no such file."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; {hint}") from None
+    return [each for number, line in enumerate(lines, start=1) if (each := _entry(path, number, line)) is not None]
+
+
 def endpoint_of_url(meter: str, url: str) -> Endpoint:
     """An endpoint from ``dlms://host:port``, ``echonet://host``, ``modbus://host?map=kw8m``, ``wisun:/path?dialect=…``.
 
-    Options behind ``?`` go to ``about``. Raises :class:`InputError`.
+    ``optical:/path?baud=9600`` and ``modbus-rtu:/path?map=kw8m&unit=1`` are serial ports too. Options behind ``?`` go to ``about``. Raises :class:`InputError`.
     """
     try:
         parts = urlsplit(url)
@@ -70,9 +78,9 @@ def endpoint_of_url(meter: str, url: str) -> Endpoint:
     if protocol is None:
         raise InputError(f"{url}: no protocol {parts.scheme or '(none)'}; there are {', '.join(PROTOCOLS)}")
     about = dict(parse_qsl(parts.query))
-    if protocol == "wi-sun":
+    if protocol in _SERIAL:
         if parts.netloc or not parts.path:
-            raise InputError(f"{url}: give the port of a stick, as in wisun:/dev/ttyUSB0")
+            raise InputError(f"{url}: give a serial port, as in {parts.scheme}:/dev/ttyUSB0")
         return Endpoint(meter=meter, protocol=protocol, path=parts.path, about=about)
     if not parts.hostname:
         raise InputError(f"{url}: give a host, as in {parts.scheme}://127.0.0.2")

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ import psutil
 
 from bench.errors import BenchFault, InputError
 from bench.rack.errors import LeaseDeniedError
-from bench.rack.messages import Acquire, Beat, Envelope, Release, Reply, Request
+from bench.rack.messages import Acquire, Beat, Envelope, Release, Reply, Request, patience
 from protocols.errors import MeterBenchError, ProtocolError
 from protocols.topics import TopicTree
 from twins.bus.address import BusAddress
@@ -27,8 +28,8 @@ from twins.bus.control import ControlLink
 FOLDER: Final = Path("results/.rack")
 """Where a gateway keeps its journal and audit log and tells where it is, from the working directory."""
 
-TIMEOUT: Final = 60.0
-"""Real seconds that a request may take: a ramp over the whole range, or a doctor's round."""
+_LOOK_EVERY: Final = 1.0
+"""Real seconds between looks whether the gateway that is waited for is still alive."""
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ class RackClient:
     """Asks the gateway; may be used by several threads."""
 
     def __init__(self, served: Served, name: str | None = None) -> None:
-        self._owner = name or owner()
+        self._owner, self._gateway = name or owner(), served.pid
         self._client = f"{os.getpid()}-{secrets.token_hex(4)}"
         tree = TopicTree(served.bus.root)
         self._ask_topic = tree.rack_ask(served.rack)
@@ -97,21 +98,32 @@ class RackClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ask(self, request: Request, timeout: float = TIMEOUT) -> Any:
-        """The result of a request. Raises LeaseDeniedError, GatewayError, or BenchFault when no reply comes."""
+    def ask(self, request: Request, timeout: float | None = None) -> Any:
+        """The result of a request. Raises LeaseDeniedError, GatewayError, or BenchFault when no reply comes.
+
+        ``timeout`` in real seconds, else what the request may take; the end of the gateway ends the wait at once.
+        """
         number, event = next(self._numbers), threading.Event()
         self._waiting[number] = event
-        self._link.publish(self._ask_topic, Envelope(number, self._client, self._owner, request))
-        came = event.wait(timeout)
-        del self._waiting[number]
-        if not came:
-            raise BenchFault(f"the gateway does not answer within {timeout:g} s; is it alive, and is the bus?")
+        try:
+            self._link.publish(self._ask_topic, Envelope(number, self._client, self._owner, request))
+            self._wait(event, patience(request) if timeout is None else timeout)
+        finally:
+            del self._waiting[number]
         reply = self._replies.pop(number)
         if reply.exit_code == LeaseDeniedError.exit_code:
             raise LeaseDeniedError(reply.error)
         if reply.exit_code:
             raise GatewayError(reply.error, reply.exit_code)
         return reply.result
+
+    def _wait(self, event: threading.Event, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not event.wait(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
+            if not psutil.pid_exists(self._gateway):
+                raise BenchFault(f"the gateway (process {self._gateway}) has ended meanwhile; what it did is unknown")
+            if time.monotonic() >= deadline:
+                raise BenchFault(f"the gateway does not answer within {seconds:g} s; is it alive, and is the bus?")
 
     def _on_reply(self, topic: str, payload: bytes) -> None:
         try:

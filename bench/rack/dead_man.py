@@ -4,6 +4,11 @@ It hears the gateway's heartbeat on its standard input. When that ends, because 
 for a second, because it hangs, it opens connections of its own and reaches the safe state of the whole rack. It takes
 no signal that ends processes in order: its end is a last word from the gateway (``q``), or its work done.
 
+The gateway being dead, its journal is free: what was in use is ended there and its places' health set, so that the next
+gateway finds it so. While the safe state cannot be reached, with something in use, it goes on trying until it can, or
+another gateway has taken over, or half an hour is over. A gateway that only hung finds its journal as it was, and does
+that itself when it goes on.
+
 While it lives it holds ``dead-man.lock`` in the folder; the next one, and with it the next gateway, waits for that.
 Exit status 0: told to end; 10: it acted and the safe state is proved; 11: it acted and could not prove it.
 """
@@ -21,9 +26,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.rack.audit import Audit
+from bench.rack.desk import Desk
 from bench.rack.instruments import Instruments
 from bench.rack.inventory import Inventory, read_inventory
-from bench.rack.sequencer import make_safe
+from bench.rack.journal import Journal, JournalError, is_free
+from bench.rack.sequencer import SafeReport, make_safe
 
 BEAT = b"."
 LAST_WORD = b"q"
@@ -34,7 +41,10 @@ SILENCE = 1.0
 """Seconds without a beat after which the gateway counts as dead."""
 
 ACTED, FAILED = 10, 11
-_TRIES = 3
+_QUICK_TRIES = 3
+_AGAIN = 2.0  # s between the later ones
+_STEP_SECONDS = 10.0  # that a step of a later one may take: longer than drivers wait, so that none is left behind
+_KEEPS_ON = 1800.0  # s
 
 
 def heartbeat_ends(descriptor: int, silence: float = SILENCE) -> str | None:
@@ -49,16 +59,43 @@ def heartbeat_ends(descriptor: int, silence: float = SILENCE) -> str | None:
             return None
 
 
-def act(inventory: Inventory, audit: Audit, why: str) -> int:
-    """Reach the safe state, tell the audit log; the exit status."""
+def act(inventory: Inventory, folder: Path, audit: Audit, why: str) -> int:
+    """Reach the safe state, tell journal and audit log; the exit status."""
     audit.line("dead-man", "acts", why=why)
-    for _ in range(_TRIES):
-        instruments = Instruments(inventory)
-        report = make_safe(inventory, instruments.opened)
+    in_use = False
+    for attempt in range(_QUICK_TRIES):
+        report = make_safe(inventory, Instruments(inventory).opened)
         audit.line("dead-man", "safe state", reached=not report.failures, steps=[asdict(step) for step in report.steps])
+        if attempt == 0 or not report.failures:
+            in_use |= _settle(inventory, folder, audit, report)
         if not report.failures:
             return ACTED
+    return _keep_on(inventory, folder, audit) if in_use else FAILED
+
+
+def _keep_on(inventory: Inventory, folder: Path, audit: Audit) -> int:
+    """Something is still energised, perhaps: try until it is not, or somebody else does."""
+    deadline, instruments = time.monotonic() + _KEEPS_ON, Instruments(inventory)
+    while time.monotonic() < deadline and is_free(folder / "leases.jsonl"):
+        report = make_safe(inventory, instruments.opened, seconds=_STEP_SECONDS)
+        if not report.failures:
+            _settle(inventory, folder, audit, report)
+            return ACTED
+        time.sleep(_AGAIN)
+    audit.line("dead-man", "gives up")
     return FAILED
+
+
+def _settle(inventory: Inventory, folder: Path, audit: Audit, report: SafeReport) -> bool:
+    """End in the journal what was in use; whether anything was. False where a gateway keeps the journal."""
+    try:
+        journal = Journal(folder / "leases.jsonl")
+    except (JournalError, OSError):
+        return False
+    in_use = any(lease.armed for lease in journal.book.leases.values())
+    Desk(inventory, journal, audit, Instruments(inventory).opened, time.time).settle("dead-man", report)
+    journal.close()
+    return in_use
 
 
 def main() -> None:
@@ -73,7 +110,7 @@ def main() -> None:
         with contextlib.suppress(BrokenPipeError):
             os.write(sys.stdout.fileno(), b"ready\n")
         why = heartbeat_ends(sys.stdin.fileno())
-        status = 0 if why is None else act(inventory, audit, why)
+        status = 0 if why is None else act(inventory, folder, audit, why)
     os._exit(status)  # a step that hangs in its thread must not keep the process
 
 

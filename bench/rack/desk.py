@@ -11,26 +11,33 @@ import contextlib
 import functools
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bench.errors import InputError
 from bench.rack.audit import Audit
+from bench.rack.doctor import look_at
 from bench.rack.errors import LeaseDeniedError
 from bench.rack.inventory import Inventory, taps
 from bench.rack.journal import Journal
-from bench.rack.leases import Armed, Ending, Event, Fitness, Freed, Health, HealthSet, Lease
+from bench.rack.leases import Armed, Ending, Health, Lease
+from bench.rack.ledger import Ledger
+from bench.rack.messages import Play
+from bench.rack.playing import Playing
 from bench.rack.rig import Rig
 from bench.rack.sequencer import Open, SafeReport, make_safe
-from hil_drivers.errors import AnswerError, IdentityError, InstrumentError, LinkError
-from hil_drivers.registry import Kind
+from hil_drivers.errors import AnswerError, IdentityError, LinkError
 from protocols.errors import MeterBenchError
 
 T = TypeVar("T")
 
 _ORDER: dict[Health, int] = {"good": 0, "unknown": 1}
 """Which health lets a place be chosen by tags, the better first."""
+
+
+_DIED = "the gateway died while it ran"
 
 
 @dataclass
@@ -46,9 +53,9 @@ class Desk:
     def __init__(
         self, inventory: Inventory, journal: Journal, audit: Audit, opened: Open, now: Callable[[], float]
     ) -> None:
-        self.inventory = inventory
-        self._journal, self._audit, self._opened, self._now = journal, audit, opened, now
-        self._lock = threading.Lock()  # of the book and the guards, never held while an instrument is waited for
+        self.inventory, self._opened, self._now = inventory, opened, now
+        self.ledger = Ledger(inventory, journal, audit, now)
+        self._lock = self.ledger.lock  # of the guards too
         self._guards: dict[int, _Guard] = {}
         self._closed = False
 
@@ -59,24 +66,32 @@ class Desk:
 
     def recover(self) -> None:
         """After a start: end what ran when the gateway before this one died, and give the others time to beat."""
-        self._journal.book.resume(self._now())
-        for lease in list(self._journal.book.leases.values()):
+        self.ledger.book.resume(self._now())
+        for lease in list(self.ledger.book.leases.values()):
             if not set(lease.places) <= self.inventory.places.keys():
                 self._forget(lease)
             elif lease.armed or lease.ending:
-                self._end(lease, lease.ending or "the gateway died while it ran", doubt=lease.armed)
+                self._end(lease, lease.ending or _DIED, doubt=lease.armed)
+
+    def settle(self, by: str, report: SafeReport) -> None:
+        """After a safe state of the whole rack by somebody else: end what ran before, as that report tells."""
+        for lease in list(self.ledger.book.leases.values()):
+            if lease.armed:
+                self.ledger.find_unsafe(by, report, lease.places)
+            if lease.armed or lease.ending:
+                self._end(lease, lease.ending or _DIED, doubt=lease.armed, by=by, safe=report)
+        if not report.failures and (places := self.ledger.unsafe()):
+            self.ledger.safe_at_last(by, report, places)
 
     def _forget(self, lease: Lease) -> None:
         """A lease of a place that the topology does not describe any more."""
         if lease.armed:
             self.make_all_safe("gateway")
-        self._record(Freed(lease.number))
-        why = "a place of it is not in the topology any more"
-        self._audit.line("gateway", "freed", lease=lease.number, places=lease.places, why=why)
+        self.ledger.freed("gateway", lease, "a place of it is not in the topology any more")
 
     def place(self, name: str) -> dict[str, Any]:
         """How a place stands."""
-        place, book = self.inventory.place(name), self._journal.book
+        place, book = self.inventory.place(name), self.ledger.book
         with self._lock:
             lease, fitness, state = book.holder(name), book.health(name), book.state(name)
         return {
@@ -95,8 +110,8 @@ class Desk:
     def leases(self) -> list[dict[str, Any]]:
         """All leases, without their tokens."""
         with self._lock:
-            found = list(self._journal.book.leases.values())
-        return [_told(lease, self._now()) for lease in found]
+            found = list(self.ledger.book.leases.values())
+        return [_listed(lease, self._now()) for lease in found]
 
     def acquire(
         self, owner: str, places: tuple[str, ...], tags: dict[str, str], count: int, ttl: float | None
@@ -108,11 +123,11 @@ class Desk:
         chosen = places or self._choose(tags, count)
         wanted = {place: self.inventory.claims(place) for place in chosen}
         with self._lock:
-            event = self._journal.book.acquire(owner, wanted, seconds, self._now(), secrets.token_hex(4))
-            self._journal.record(event)
+            event = self.ledger.book.acquire(owner, wanted, seconds, self._now(), secrets.token_hex(4))
+            self.ledger.record(event)
         lease = event.lease
-        self._audit.line(owner, "acquired", lease=lease.number, places=lease.places, ttl=seconds)
-        return {**_told(lease, self._now()), "token": lease.token}
+        self.ledger.line(owner, "acquired", lease=lease.number, places=lease.places, ttl=seconds)
+        return {**_listed(lease, self._now()), "token": lease.token}
 
     def _ttl(self, ttl: float | None) -> float:
         rules = self.inventory.rack.leases
@@ -128,7 +143,7 @@ class Desk:
             raise InputError(f"{len(fitting)} places have {words}; {count} were asked for")
         chosen: dict[str, frozenset[str]] = {}
         reasons = []
-        book = self._journal.book
+        book = self.ledger.book
         for name in sorted(fitting, key=lambda name: _ORDER.get(book.health(name).health, 2)):
             claims = self.inventory.claims(name)
             with self._lock:
@@ -144,44 +159,32 @@ class Desk:
         raise LeaseDeniedError(f"{len(chosen)} of {count} places can be had: {'; '.join(reasons)}")
 
     def _unreachable(self, place: str) -> str | None:
-        for _kind, name, _channel in taps(self.inventory.place(place)):
-            try:
-                self._opened(name).identity()
-            except InstrumentError:
-                continue  # it answers, and cannot say who it is
-            except (MeterBenchError, OSError) as error:
-                return f"{place}: {name} does not answer ({error})"
-        return None
+        looked = (look_at(name, self._opened) for _kind, name, _channel in taps(self.inventory.place(place)))
+        return next((f"{place}: {why}" for finding, why in looked if finding != "answered"), None)
 
     def extend(self, owner: str, token: str, ttl: float | None) -> dict[str, Any]:
         """The lease goes on. Raises LeaseDeniedError."""
         seconds = self._ttl(ttl)
         with self._lock:
-            event = self._journal.book.extend(token, seconds, self._now())
-            self._journal.record(event)
-            lease = self._journal.book.leases[event.number]
-        self._audit.line(owner, "extended", lease=lease.number, ttl=seconds)
-        return _told(lease, self._now())
+            event = self.ledger.book.extend(token, seconds, self._now())
+            self.ledger.record(event)
+            lease = self.ledger.book.leases[event.number]
+        self.ledger.line(owner, "extended", lease=lease.number, ttl=seconds)
+        return _listed(lease, self._now())
 
     def beat(self, token: str) -> dict[str, Any]:
         """A heartbeat. Raises LeaseDeniedError."""
         with self._lock:
-            return _told(self._journal.book.beat(token, self._now()), self._now())
+            return _listed(self.ledger.book.beat(token, self._now()), self._now())
 
     def check(self, token: str) -> Lease:
         """The living lease of a token. Raises LeaseDeniedError."""
         with self._lock:
-            return self._journal.book.check(token, self._now())
+            return self.ledger.book.check(token, self._now())
 
-    def feed(self) -> None:
-        """Say something to the sources of armed leases, so that their watchdogs do not trip."""
-        for lease in self.living():
-            if lease.armed:
-                for source in self.inventory.wired(lease.places, Kind.SOURCE):
-                    try:
-                        self._opened(source).identity()
-                    except (MeterBenchError, OSError) as error:
-                        self._audit.line("gateway", "failed", asked="feed watchdog", instrument=source, why=str(error))
+    def running(self) -> list[Lease]:
+        """Leases under which something may be energised."""
+        return [lease for lease in self.living() if lease.armed]
 
     def touching(self, place: str) -> list[Lease]:
         """The living leases of a place, and of anything that is wired to it."""
@@ -192,41 +195,89 @@ class Desk:
         """The lease that a place is under."""
         self.inventory.place(place)
         with self._lock:
-            return self._journal.book.holder(place)
+            return self.ledger.book.holder(place)
 
     def overdue(self) -> list[Lease]:
         """Leases whose time is over."""
         with self._lock:
-            return self._journal.book.overdue(self._now())
+            return self.ledger.book.overdue(self._now())
 
     def living(self) -> list[Lease]:
         """Leases that are not ending."""
         with self._lock:
-            return [lease for lease in self._journal.book.leases.values() if lease.ending is None]
+            return [lease for lease in self.ledger.book.leases.values() if lease.ending is None]
 
     def operate(self, owner: str, token: str, place: str, what: str, act: Callable[[Rig], T], **details: Any) -> T:
         """Do something at a place under a lease, with all of it in the audit log. Raises what ``act`` does.
 
-        An instrument that does not answer, or is another one, leaves the health of the place unknown.
+        An instrument that does not answer, or is another one, tells on the health of the place.
         """
+        with self._told(owner, place, what, details) as told, self._noticed(owner, place, what):
+            with self._turn(token, place) as (lease, rig):
+                result = told["result"] = act(rig)
+            told["lease"] = lease.number
+        return result
+
+    def under(self, owner: str, token: str, place: str, what: str, act: Callable[[], T], **details: Any) -> T:
+        """Do something under a lease that no instrument has a part in. Raises what ``act`` does."""
+        with self._told(owner, place, what, details) as told:
+            told["lease"] = self._checked(token, place).number
+            result = told["result"] = act()
+        return result
+
+    def play(self, owner: str, asked: Play) -> dict[str, Any]:
+        """Play segments at a place until they are over. Other requests under the lease have their turn meanwhile."""
+        place, seconds = asked.place, sum(segment.seconds for segment in asked.segments)
+        details = {"segments": len(asked.segments), "seconds": seconds}
+        with self._told(owner, place, "play", details) as told, self._noticed(owner, place, "play"):
+            with self._turn(asked.token, place) as (lease, rig):
+                playing, guard = Playing(rig, asked), self._guard(lease.number)
+            told["lease"] = lease.number
+        told_later = self._told(owner, place, "played", {"lease": lease.number})
+        with told_later as told, self._noticed(owner, place, "play"):
+            while not playing.over:
+                time.sleep(playing.pause)
+                with guard.turn:
+                    playing.look()
+            result = told["result"] = playing.result
+        return result
+
+    @contextlib.contextmanager
+    def _told(self, owner: str, place: str, what: str, details: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Something asked for by ``owner``: how it ends stands in the audit log, with what the block adds."""
         self.inventory.place(place)
+        told: dict[str, Any] = {}
         try:
-            lease = self._checked(token, place)
-            guard = self._guard(lease.number)
-            with guard.turn:
-                cuts = self._arm(guard, token, place)
-                fence = functools.partial(self._fenced, guard, cuts, token, place)
-                result = act(Rig(self.inventory, place, self._opened, fence))
+            yield told
         except LeaseDeniedError as error:
-            self._audit.line(owner, "denied", asked=what, place=place, why=str(error), **details)
+            self.ledger.line(owner, "denied", asked=what, place=place, why=str(error), **details)
             raise
         except (MeterBenchError, OSError) as error:
-            self._audit.line(owner, "failed", asked=what, place=place, why=str(error), **details)
-            if isinstance(error, LinkError | AnswerError | IdentityError | OSError):
-                self.set_health(owner, place, "unknown", f"{what}: {error}")
+            self.ledger.line(owner, "failed", asked=what, place=place, why=str(error), **details)
             raise
-        self._audit.line(owner, what, lease=lease.number, place=place, result=result, **details)
-        return result
+        self.ledger.line(owner, what, place=place, **told, **details)
+
+    @contextlib.contextmanager
+    def _noticed(self, owner: str, place: str, what: str) -> Iterator[None]:
+        """An instrument that does not answer, or is another one, tells on the health of the place."""
+        try:
+            yield
+        except IdentityError as error:
+            self.ledger.find(owner, place, "stranger", f"{what}: {error}")
+            raise
+        except (LinkError, AnswerError, OSError) as error:
+            self.ledger.find(owner, place, "silent", f"{what}: {error}")
+            raise
+
+    @contextlib.contextmanager
+    def _turn(self, token: str, place: str) -> Iterator[tuple[Lease, Rig]]:
+        """The turn of a lease, and the rig of its place whose commands are fenced from here on."""
+        lease = self._checked(token, place)
+        guard = self._guard(lease.number)
+        with guard.turn:
+            cuts = self._arm(guard, token, place)
+            fence = functools.partial(self._fenced, guard, cuts, token, place)
+            yield lease, Rig(self.inventory, place, self._opened, fence)
 
     def measure(self, place: str) -> dict[str, Any]:
         """What the instruments of a place read; needs no lease."""
@@ -236,7 +287,7 @@ class Desk:
         with self._lock:
             if self._closed:
                 raise LeaseDeniedError("the gateway is ending")
-            return self._journal.book.check(token, self._now(), place)
+            return self.ledger.book.check(token, self._now(), place)
 
     def _guard(self, number: int) -> _Guard:
         with self._lock:
@@ -246,7 +297,7 @@ class Desk:
         with guard.gate:
             lease = self._checked(token, place)
             if not lease.armed:
-                self._record(Armed(lease.number, True))
+                self.ledger.record(Armed(lease.number, True))
             return guard.cuts
 
     def _fenced(self, guard: _Guard, cuts: int, token: str, place: str, send: Callable[[], T]) -> T:
@@ -256,17 +307,13 @@ class Desk:
                 raise LeaseDeniedError("the safe state was asked for meanwhile")
             return send()
 
-    def _record(self, event: Event) -> None:
-        with self._lock:
-            self._journal.record(event)
-
     def disarm(self, owner: str, lease: Lease) -> SafeReport:
         """Safe state of a lease's places; the lease goes on."""
         with self._shut(lease.number):
             self._guard(lease.number).cuts += 1
             report = self.make_safe(owner, lease.places)
             if not report.failures:
-                self._record(Armed(lease.number, False))
+                self.ledger.record(Armed(lease.number, False))
         return report
 
     def end(self, lease: Lease, reason: str, *, doubt: bool = False) -> SafeReport:
@@ -275,22 +322,24 @@ class Desk:
         With ``doubt`` the health of its places is unknown afterwards; it is bad when the safe state was not reached.
         """
         with self._shut(lease.number), self._lock:
-            known = self._journal.book.leases.get(lease.number)
+            known = self.ledger.book.leases.get(lease.number)
             if known is None or known.ending is not None:
                 return SafeReport(())  # somebody else ends it
-            self._journal.record(Ending(lease.number, reason))
+            self.ledger.record(Ending(lease.number, reason))
         return self._end(known, reason, doubt=doubt)
 
-    def _end(self, lease: Lease, reason: str, *, doubt: bool) -> SafeReport:
-        self._audit.line("gateway", "ending", lease=lease.number, places=lease.places, owner=lease.owner, why=reason)
-        report = self.make_safe("gateway", lease.places) if lease.armed else SafeReport(())
-        if doubt and not report.failures:
+    def _end(
+        self, lease: Lease, reason: str, *, doubt: bool, by: str = "gateway", safe: SafeReport | None = None
+    ) -> SafeReport:
+        """Safe state, unless it has been reached (``safe``); then the places of an ending lease are free."""
+        self.ledger.line(by, "ending", lease=lease.number, places=lease.places, owner=lease.owner, why=reason)
+        report = safe or (self.make_safe(by, lease.places) if lease.armed else SafeReport(()))
+        if doubt:
             for place in lease.places:
-                self.set_health("gateway", place, "unknown", reason)
-        self._record(Freed(lease.number))
+                self.ledger.find(by, place, "doubt", reason)
+        self.ledger.freed(by, lease)
         with self._lock:
             self._guards.pop(lease.number, None)
-        self._audit.line("gateway", "freed", lease=lease.number, places=lease.places)
         return report
 
     @contextlib.contextmanager
@@ -307,31 +356,17 @@ class Desk:
     def make_safe(self, by: str, places: tuple[str, ...]) -> SafeReport:
         """Safe state of these places; no lease is touched."""
         report = make_safe(self.inventory, self._opened, places)
-        self._tell_safe(by, report, places)
+        self.ledger.safe_state(by, report, places)
         return report
 
     def make_all_safe(self, by: str) -> SafeReport:
         """Safe state of the whole rack; no lease is touched."""
         report = make_safe(self.inventory, self._opened)
-        self._tell_safe(by, report, tuple(self.inventory.places))
+        self.ledger.safe_state(by, report, tuple(self.inventory.places))
         return report
 
-    def _tell_safe(self, by: str, report: SafeReport, places: tuple[str, ...]) -> None:
-        steps = [asdict(step) for step in report.steps]
-        self._audit.line(by, "safe state", places=places, reached=not report.failures, steps=steps)
-        guilty = {step.instrument for step in report.failures}
-        for place in places:
-            if guilty & {name for _kind, name, _channel in taps(self.inventory.place(place))}:
-                self.set_health("gateway", place, "bad", f"safe state not reached: {report}")
 
-    def set_health(self, by: str, place: str, health: Health, reason: str) -> None:
-        """Say how fit a place is."""
-        self.inventory.place(place)
-        self._record(HealthSet(place, Fitness(health, reason, self._now())))
-        self._audit.line(by, "health", place=place, health=health, why=reason)
-
-
-def _told(lease: Lease, now: float) -> dict[str, Any]:
+def _listed(lease: Lease, now: float) -> dict[str, Any]:
     return {
         "lease": lease.number,
         "owner": lease.owner,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bench.rack.fitness import Found
 from bench.rack.inventory import Inventory
 from bench.rack.sequencer import Open
 from hil_drivers.errors import IdentityError, InstrumentError
@@ -56,7 +57,10 @@ def _look(inventory: Inventory, name: str, opened: Open) -> Finding:
         identity = _identity(instrument, described.identity)
         problems = tuple(_shortcomings(inventory, name, instrument))
     except IdentityError as error:
-        return Finding(name, described.driver, "", (str(error),))
+        told = str(error)
+        if not told.startswith(f"{inventory.file}:"):  # it is the driver that says so, who knows of no file
+            told = f"{inventory.line('instruments', name, 'address')}: {name}: {told}"
+        return Finding(name, described.driver, "", (told,))
     except Exception as error:  # a fault of a driver is a finding too, and the others are looked at all the same
         where = inventory.line("instruments", name, "address")
         what = str(error) if isinstance(error, MeterBenchError) else f"{type(error).__name__}: {error}"
@@ -91,3 +95,16 @@ def _shortcomings(inventory: Inventory, name: str, instrument: Any) -> Iterator[
             if not own.hertz_min <= rated.hertz <= own.hertz_max:
                 can = f"{own.hertz_min:g} to {own.hertz_max:g} Hz"
                 yield f"{where}: {name} gives {can}, {place.id} is rated {rated.hertz} Hz"
+
+
+def look_at(name: str, opened: Open) -> tuple[Found, str]:
+    """What an instrument's answer says of the places that it is wired to."""
+    try:
+        opened(name).identity()
+    except IdentityError as error:
+        return "stranger", str(error)
+    except InstrumentError:
+        pass  # it answers, and cannot say who it is
+    except (MeterBenchError, OSError) as error:
+        return "silent", f"{name} does not answer: {error}"
+    return "answered", "all its instruments answer"

@@ -7,6 +7,7 @@ in threads of their own, so that neither waits for an instrument.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import subprocess
@@ -25,14 +26,17 @@ from bench.errors import BenchFault
 from bench.rack import dead_man
 from bench.rack import messages as ask
 from bench.rack.audit import Audit
+from bench.rack.credentials import endpoints_of_place
 from bench.rack.desk import Desk
 from bench.rack.doctor import examine
 from bench.rack.errors import LeaseDeniedError, SafeStateError
 from bench.rack.instruments import Instruments
 from bench.rack.inventory import Inventory
 from bench.rack.journal import Journal
+from bench.rack.keeper import Keeper
 from bench.rack.leases import Lease
 from bench.rack.messages import Envelope, Reply, Request
+from bench.rack.readings import Readings
 from bench.rack.sequencer import SafeReport
 from protocols.errors import MeterBenchError, ProtocolError
 from protocols.topics import TopicTree
@@ -117,6 +121,7 @@ class Gateway:
         self._journal = Journal(folder / "leases.jsonl")
         self._instruments = Instruments(inventory)
         self.desk = Desk(inventory, self._journal, self._audit, self._instruments.opened, time.time)
+        self._readings = Readings(functools.partial(endpoints_of_place, inventory))
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="request")
         self._ending: set[int] = set()
         self._tree = TopicTree(address.root)
@@ -134,15 +139,11 @@ class Gateway:
                 self._link.open()
             assert self._watcher is not None
             on_ready(self._watcher.pid)
-            threading.Thread(target=self._feed, name="feed", daemon=True).start()
+            Keeper(self.desk, self._instruments.opened, self._stop, self._lost).start()
             while not self._stop.wait(dead_man.EVERY):
                 self._round()
         finally:
             self._close()
-
-    def _feed(self) -> None:
-        while not self._stop.wait(self._inventory.rack.safe_state.watchdog_seconds / 3):
-            self.desk.feed()
 
     def _watch(self) -> None:
         self._watcher = Watcher(self._inventory, self._folder)
@@ -161,12 +162,14 @@ class Gateway:
         """The dead-man has ended: it was killed, or it acted because this process hung. What ran then is over."""
         self._audit.line("gateway", "dead-man lost", status=status)
         if status in (dead_man.ACTED, dead_man.FAILED):
-            for lease in self.desk.living():
-                if lease.armed:
-                    self._end_aside(lease, "the dead-man process acted", doubt=True)
+            for lease in self.desk.running():
+                self._end_aside(lease, "the dead-man process acted", doubt=True)
         assert self._watcher is not None
         self._watcher.end()
         self._watch()
+
+    def _lost(self, lease: Lease, why: str) -> None:
+        self._end_aside(lease, why, doubt=True)
 
     def _end_aside(self, lease: Lease, why: str, *, doubt: bool) -> None:
         if lease.number not in self._ending:
@@ -181,11 +184,11 @@ class Gateway:
                 self.desk.shut_down()
                 self._link.close()
                 self._workers.shutdown(wait=False, cancel_futures=True)
-                for lease in self.desk.living():
-                    if lease.armed:
-                        self.desk.disarm("gateway", lease)
+                for lease in self.desk.running():
+                    self.desk.disarm("gateway", lease)
                 self._audit.line("gateway", "stop", pid=os.getpid())
         finally:
+            self._readings.close()
             self._instruments.close()
             if self._watcher is not None:
                 self._watcher.end()
@@ -214,7 +217,10 @@ class Gateway:
             envelope = msgspec.json.decode(payload, type=Envelope)
         except msgspec.DecodeError as error:
             raise ProtocolError(f"no request: {error}") from None
-        self._workers.submit(self._answer, envelope)
+        if isinstance(envelope.request, ask.Play | ask.ReadMeter | ask.Radio):  # may last: no worker for others waits
+            threading.Thread(target=self._answer, args=(envelope,), name="long request", daemon=True).start()
+        else:
+            self._workers.submit(self._answer, envelope)
 
     def _answer(self, envelope: Envelope) -> None:
         try:
@@ -244,7 +250,7 @@ class Gateway:
             case ask.Safe():
                 return self._safe(owner, request)
             case ask.SetHealth(place, health, reason):
-                desk.set_health(owner, place, health, reason)
+                desk.ledger.set_health(owner, place, health, reason)
                 return desk.place(place)
             case ask.Measure(place):
                 return desk.measure(place)
@@ -258,6 +264,17 @@ class Gateway:
                 return desk.operate(owner, token, place, "load", lambda rig: rig.load(request), amps=amps)
             case ask.Attenuate(place, token, db):
                 return desk.operate(owner, token, place, "attenuate", lambda rig: rig.attenuate(request), db=db)
+
+            case ask.Play():
+                return desk.play(owner, request)
+            case ask.Integrate(place, token, action):
+                return desk.operate(owner, token, place, "integrate", lambda rig: rig.integrate(request), action=action)
+            case ask.Radio(place, token, action):
+                return desk.under(
+                    owner, token, place, "radio", lambda: self._readings.radio(place, action), action=action
+                )
+            case ask.ReadMeter():
+                return self._readings.read(request)
 
     def _release(self, owner: str, request: ask.Release) -> dict[str, Any]:
         if request.kick is None:

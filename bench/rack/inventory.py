@@ -22,6 +22,7 @@ class Inventory:
     """A rack and where each part of it is described."""
 
     name: str
+    seed: int
     rack: Rack
     bus: Bus
     places: Mapping[str, Place]
@@ -80,6 +81,7 @@ def inventory_of(loaded: LoadedTopology) -> Inventory:
         raise InputError(f"{loaded.path}: describes no rack; add the section rack (docs/rack.md)")
     return Inventory(
         name=loaded.topology.name,
+        seed=loaded.topology.seed,
         rack=rack,
         bus=loaded.topology.bus,
         places={place.id: place for place in rack.places},

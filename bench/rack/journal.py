@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -31,17 +32,32 @@ def replay(lines: list[bytes], name: str = "journal") -> LeaseBook:
     return book
 
 
+_PATIENCE = 2.0  # real s: a dead-man process keeps the book for some milliseconds
+_NAP = 0.02
+
+
+def is_free(path: Path) -> bool:
+    """Whether there is a journal there that nobody keeps for himself."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 class Journal:
-    """The lease book of one gateway, on disk. Raises JournalError when another process holds the file."""
+    """The lease book of one gateway, on disk. Raises JournalError when another process keeps the file for itself."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a+b")
         path.chmod(0o600)  # it holds tokens
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise JournalError(f"{path}: another gateway holds this journal; a rack has one owner") from None
+        deadline = time.monotonic() + _PATIENCE
+        while not self._is_ours():
+            if time.monotonic() > deadline:
+                self._file.close()
+                raise JournalError(f"{path}: another gateway holds this journal; a rack has one owner")
+            time.sleep(_NAP)
         self._file.seek(0)
         *lines, torn = self._file.read().split(b"\n")
         try:
@@ -51,6 +67,13 @@ class Journal:
             raise
         if torn:
             self._file.truncate(self._file.tell() - len(torn))
+
+    def _is_ours(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def record(self, event: Event) -> None:
         """Put an event on the disk, then apply it. Raises JournalError for one of a lease that is over."""

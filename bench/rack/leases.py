@@ -22,6 +22,7 @@ import msgspec
 from bench.rack.errors import LeaseDeniedError
 
 Health: TypeAlias = Literal["good", "unknown", "bad", "maintenance"]
+Cause: TypeAlias = Literal["new", "person", "answered", "silent", "stranger", "doubt", "unsafe", "late"]
 State: TypeAlias = Literal["idle", "reserved", "running", "ending"]
 
 RESUME_GRACE = 10.0
@@ -49,11 +50,15 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fitness(msgspec.Struct, frozen=True):
-    """How fit a place is, why, and since when (Unix s)."""
+    """How fit a place is, why, since when (Unix s), and what made it so: see :mod:`bench.rack.fitness`."""
 
-    health: Health = "unknown"
-    reason: str = "never looked at"
+    health: Health
+    reason: str
     since: float = 0.0
+    cause: Cause = "person"
+
+
+_NEW = Fitness("unknown", "never looked at", cause="new")
 
 
 class Acquired(msgspec.Struct, frozen=True, tag="acquired"):
@@ -141,7 +146,7 @@ class LeaseBook:
 
     def health(self, place: str) -> Fitness:
         """How fit a place is."""
-        return self.fitness.get(place, Fitness())
+        return self.fitness.get(place, _NEW)
 
     def obstacle(self, place: str, claims: Iterable[str]) -> str | None:
         """Why a place with these claims cannot be taken now; None when it can."""

@@ -7,11 +7,19 @@ error it was: 2 bad input, 3 a fault of the bench, 4 lease denied, 1 an instrume
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from bench.rack.leases import Health
+
+MeterWord: TypeAlias = Literal[
+    "identity", "clock", "registers", "instant", "profile", "power_failures", "events", "attached"
+]
+"""What a place's meter may be asked."""
+
+_PATIENCE: Final = 60.0
+_RADIO_PATIENCE: Final = 420.0
 
 
 class Places(msgspec.Struct, frozen=True, tag="places"):
@@ -93,6 +101,68 @@ class Attenuate(msgspec.Struct, frozen=True, tag="attenuate"):
     db: float
 
 
+class Segment(msgspec.Struct, frozen=True):
+    """Volts at all phases of a place for some seconds, or a ramp that ends there after them.
+
+    ``hertz`` is the rated frequency if not given; ``angle`` (degrees) is added to the angle of each phase.
+    """
+
+    volts: float
+    seconds: float
+    hertz: float | None = None
+    ramp: bool = False
+    angle: float = 0.0
+
+
+class Play(msgspec.Struct, frozen=True, tag="play"):
+    """Segments played by the source of a place, whose output is on; the reply comes when they are over.
+
+    Seconds are the instrument's own. The last segment has to end at what is set now: it holds again afterwards.
+    """
+
+    place: str
+    token: str
+    segments: tuple[Segment, ...]
+
+
+class Integrate(msgspec.Struct, frozen=True, tag="integrate"):
+    """The analyser of a place counts energy: from 0, to an end, or what it has so far.
+
+    The result: ``wh`` of the place's elements, ``seconds``, and ``percent``, the bound on the analyser's error in % of
+    its power reading now (null where nothing flows). ``volts`` and ``amps`` that are expected, given with *begin*,
+    choose the smallest ranges that hold them; the *end* goes back to the widest.
+    """
+
+    place: str
+    token: str
+    action: Literal["begin", "end", "read"]
+    volts: float | None = None
+    amps: float | None = None
+
+
+class ReadMeter(msgspec.Struct, frozen=True, tag="read_meter"):
+    """Ask the meter of a place; needs no lease. ``via`` is a protocol, else the first of the place's that can.
+
+    ``first`` and ``last`` (Unix s) bound periodic rows and events, ``period_s`` chooses the rows. The result is the
+    contract's record in JSON: a list of them for profile and events, ``{"count": n}`` for power_failures.
+    """
+
+    place: str
+    what: MeterWord
+    period_s: int = 1800
+    first: int = 0
+    last: int = 0
+    via: str | None = None
+
+
+class Radio(msgspec.Struct, frozen=True, tag="radio"):
+    """The stick of a place: look for its meter, join it, tell how it stands, leave."""
+
+    place: str
+    token: str
+    action: Literal["scan", "join", "status", "leave"]
+
+
 class Measure(msgspec.Struct, frozen=True, tag="measure"):
     """What the instruments of a place read; needs no lease."""
 
@@ -129,11 +199,30 @@ Request: TypeAlias = (
     | Source
     | Load
     | Attenuate
+    | Play
+    | Integrate
+    | ReadMeter
+    | Radio
     | Measure
     | Safe
     | SetHealth
     | Doctor
 )
+
+
+def patience(request: Request) -> float:
+    """Real seconds that the reply to a request may take; beyond, something is wrong.
+
+    A ramp over the whole range and a doctor's round fit into a minute. Segments last as long as they say. Over a stick
+    three scans (two minutes) and three attempts to join (a minute each) may come first: meter-protocols §2.2.
+    """
+    match request:
+        case Play():
+            return _PATIENCE + sum(segment.seconds for segment in request.segments)
+        case Radio() | ReadMeter():
+            return _RADIO_PATIENCE
+        case _:
+            return _PATIENCE
 
 
 class Envelope(msgspec.Struct, frozen=True):

@@ -61,18 +61,23 @@ class _Plan:
     act: Callable[[Any], None]
 
 
-def make_safe(inventory: Inventory, opened: Open, places: Iterable[str] | None = None) -> SafeReport:
-    """Bring all that is wired to these places (None: the whole rack) into its safe state; never raises."""
+def make_safe(
+    inventory: Inventory, opened: Open, places: Iterable[str] | None = None, seconds: float | None = None
+) -> SafeReport:
+    """Bring all that is wired to these places (None: the whole rack) into its safe state; never raises.
+
+    A step may take so many ``seconds``, else what the topology says.
+    """
+    each = inventory.rack.safe_state.step_seconds if seconds is None else seconds
     taken: list[Step] = []
-    for stage in _stages(inventory, places):
-        taken.extend(_side_by_side(stage, opened, inventory.rack.safe_state.step_seconds))
+    for stage in _stages(inventory, places, each):
+        taken.extend(_side_by_side(stage, opened, each))
     return SafeReport(tuple(taken))
 
 
-def _stages(inventory: Inventory, places: Iterable[str] | None) -> list[list[_Plan]]:
+def _stages(inventory: Inventory, places: Iterable[str] | None, seconds: float) -> list[list[_Plan]]:
     chosen = list(inventory.places if places is None else places)
     limit = inventory.rack.safe_state.volts_below
-    seconds = inventory.rack.safe_state.step_seconds
     loads, sources, relays, attenuators = (
         _reached(inventory, kind, chosen, everything=places is None)
         for kind in (Kind.LOAD, Kind.SOURCE, Kind.RELAY, Kind.ATTENUATOR)

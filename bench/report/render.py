@@ -14,6 +14,7 @@ from bench.record.folder import RunFolder, state_of
 from bench.record.model import RunRecord
 from bench.report import numbers, words
 from bench.report.figures import Figures, figures, rejections
+from bench.report.places import sides
 
 _LISTED_METERS = 50
 _LISTED_EVENTS = 100
@@ -47,6 +48,7 @@ def page(record: RunRecord, columns: Columns, state: str) -> str:
             shortfalls=words.shortfalls(record),
             figures=found,
             tiles=_tiles(record, found),
+            sides=sides(record, found),
             worst_concentrators=_worst_concentrators(found),
             unrecovered=record.unrecovered[:_LISTED_METERS],
             unrecovered_more=len(record.unrecovered[_LISTED_METERS:]),
@@ -84,7 +86,7 @@ def _tiles(record: RunRecord, found: Figures | None) -> list[tuple[str, str]]:
     if found is not None:
         window, due = found.window, found.window.due
         tiles = [
-            ("meter twins", numbers.count(window.meters)),
+            (f"{words.meters_of(record)}s", numbers.count(window.meters)),
             ("values due", numbers.count(due)),
             ("stored", numbers.share(found.stored / due)),
             (f"within {window.on_time_seconds // 60} min", numbers.share(found.on_time / due)),

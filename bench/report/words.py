@@ -36,14 +36,15 @@ def tested(record: RunRecord, figures: Figures | None) -> str:
     window = figures.window
     first, last = jst(window.first_slot * SLOT_SECONDS), jst(slot_end(window.first_slot + window.slots - 1))
     return (
-        f"{start}: {_several(window.slots, 'half-hourly reading')} of each meter twin, "
+        f"{start}: {_several(window.slots, 'half-hourly reading')} of each {meters_of(record)}, "
         f"from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} (simulated time, JST)."
     )
 
 
 def outcome(record: RunRecord, figures: Figures | None, state: str) -> str:
     """One or two sentences: how it came out, in values and then in limits."""
-    return " ".join(part for part in (_values(figures), _limits(record, standing(record, state))) if part)
+    values = _values(figures, meters_of(record))
+    return " ".join(part for part in (values, _limits(record, standing(record, state))) if part)
 
 
 def shortfalls(record: RunRecord) -> list[str]:
@@ -59,11 +60,16 @@ def missing_slots(item: Unrecovered) -> str:
     return f"{_several(len(item.slots), 'value')} between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}"
 
 
-def _values(figures: Figures | None) -> str:
+def meters_of(record: RunRecord) -> str:
+    """What to call a meter of this run: a twin, where there were no others."""
+    return "meter" if record.summary.get("places") else "meter twin"
+
+
+def _values(figures: Figures | None, noun: str) -> str:
     if figures is None:
         return ""
     window, stored, on_time = figures.window, figures.stored, figures.on_time
-    values = f"{numbers.count(window.due)} values of {_several(window.meters, 'meter twin')}"
+    values = f"{numbers.count(window.due)} values of {_several(window.meters, noun)}"
     minutes = f"{window.on_time_seconds // 60} minutes"
     if not stored:
         return f"None of the {values} is stored."

@@ -87,7 +87,7 @@ class ExternalBus(_Bus):
     @classmethod
     def _file_exists(cls, name: str | None, info: ValidationInfo) -> str | None:
         folder: Path | None = (info.context or {}).get("folder")
-        if name is not None and folder is not None and not _is_file(folder / name):
+        if name is not None and folder is not None and not is_file(folder / name):
             reject(Fault((), f"there is no file {shown(name)}", "give a path as seen from the topology file's folder"))
         return name
 
@@ -105,10 +105,11 @@ class ExternalBus(_Bus):
         return self
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; not for a name that no file can have."""
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):
         return False
 
 

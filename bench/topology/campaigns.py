@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 import msgspec
 from pydantic import AfterValidator, Field, model_validator
 
 from bench.measure import Limit, load_limits
 from bench.topology.base import Number, Table, WholeNumber, check_names, known_names
+from bench.topology.clock import Clock
 from bench.topology.problems import Fault, reject
 from protocols.slots import SLOTS_PER_DAY
 
@@ -48,7 +49,17 @@ def _check_limits(limits: Mapping[str, LimitOverride]) -> Mapping[str, LimitOver
 Limits: TypeAlias = Annotated[dict[str, LimitOverride], AfterValidator(_check_limits)]
 
 
-class Collection(Table):
+class Campaign(Table):
+    """What every campaign has."""
+
+    clock: Clock | None = Field(
+        default=None,
+        description="Clock of this campaign, where it is not the topology's. A rack that is emulated may follow a "
+        "scaled clock; real meters live in real time.",
+    )
+
+
+class Collection(Campaign):
     """The campaign `collection`: every meter's 30-minute values, on time and complete."""
 
     days: Annotated[Number, Field(gt=0, le=MAX_DAYS)] | None = Field(
@@ -57,6 +68,10 @@ class Collection(Table):
     )
     slots: Annotated[WholeNumber, Field(ge=1, le=MAX_DAYS * SLOTS_PER_DAY)] | None = Field(
         default=None, description="How long, in half-hours."
+    )
+    amps: Annotated[tuple[Annotated[Number, Field(ge=0)], ...], Field(min_length=1)] = Field(
+        default=(1.0, 3.0, 0.5, 2.0),
+        description="Current in A that the loads of a rack draw through its places, one after the other by half-hour.",
     )
     limits: Limits = Field(
         default={},
@@ -87,7 +102,38 @@ class Collection(Table):
         return self
 
 
+MetrologyTest: TypeAlias = Literal["start-up", "no-load", "starting", "error", "influence", "power-cut", "dips"]
+
+
+class Metrology(Campaign):
+    """The campaign `metrology`: errors of the meters on the rack, and how they bear their supply."""
+
+    places: tuple[str, ...] = Field(
+        default=(), description="Places to measure; all with an electricity meter when none is named."
+    )
+    tests: tuple[MetrologyTest, ...] = Field(default=(), description="What to test; everything when nothing is named.")
+    fineness: Annotated[Number, Field(gt=0, le=50)] | None = Field(
+        default=None,
+        description="What one count of a meter's register may make of a dose, in %. If not given, what a third of each "
+        "limit leaves beside the analyser, and 0.04 % at most where time is scaled. Finer takes longer.",
+    )
+    longest_hours: Annotated[Number, Field(gt=0, le=1000)] = Field(
+        default=4.0,
+        description="Real hours that a point may take. Where a register is too coarse for it, the point is "
+        "inconclusive and says how long it would take.",
+    )
+    dip_class: Literal[2, 3] = Field(
+        default=3, description="Electromagnetic environment of IEC 61000-4-11 whose dips are played."
+    )
+
+
 class Campaigns(Table):
     """What to do when nothing else is asked for, campaign by campaign."""
 
     collection: Collection = Field(default=Collection(), description="Collect every 30-minute value and judge it.")
+    metrology: Metrology = Field(default=Metrology(), description="Measure the meters on the rack.")
+
+    @property
+    def each(self) -> tuple[Campaign, ...]:
+        """The campaigns."""
+        return (self.collection, self.metrology)

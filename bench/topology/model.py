@@ -15,13 +15,16 @@ from bench.topology.bus import Bus, EmbeddedBus, ExternalBus, MosquittoBus
 from bench.topology.campaigns import Campaigns
 from bench.topology.clock import Clock
 from bench.topology.defects import Defect, check_meters, plan_defects
+from bench.topology.emulation import check_emulated
+from bench.topology.field import FieldSettings, misplaced
 from bench.topology.problems import Fault, reject, shown
 from bench.topology.rack import Rack
 from bench.topology.rack_checks import is_loopback
+from twins.field.areas import AreaField
 from twins.hosts import ATTACHABLE
 from twins.load.parameters import japan
 from twins.plan import METER_CLASSES, AreaPlan, FleetPlan, MeterClass
-from twins.shard.spec import AreaField, DefectPlan
+from twins.shard.spec import DefectPlan
 
 __all__ = ["Area", "Bus", "Clock", "EmbeddedBus", "Engine", "ExternalBus", "HeadEnd", "MosquittoBus", "Topology"]
 
@@ -54,19 +57,6 @@ class GenerationMix(Table):
     def _sums_to_one(self) -> Self:
         check_shares({"current": self.current, "next": self.next})
         return self
-
-
-class FieldSettings(Table):
-    """How the field-area network of an area does, where it differs from what is usual for its medium."""
-
-    loss: Annotated[Number, Field(ge=0, le=0.9)] = Field(
-        default=0.02,
-        description="Mean probability that a message is lost on a single sending. Concentrators differ around it, as "
-        "they do in reality.",
-    )
-    slowness: Annotated[Number, Field(gt=0, le=1000)] = Field(
-        default=1.0, description="Factor on the delays that are usual for the medium; 2 is twice as slow."
-    )
 
 
 class Area(Table):
@@ -110,7 +100,7 @@ class Area(Table):
         default=0.0, description="Share of meters with photovoltaics behind them, which export by day."
     )
     field: FieldSettings = Field(
-        default=FieldSettings(), description="Its field, where not as usual.", examples=[{"loss": 0.05}]
+        default=FieldSettings(), description="Its field, where not as usual.", examples=[{"area_class": "rural"}]
     )
 
     @property
@@ -125,7 +115,7 @@ class Area(Table):
 
     @model_validator(mode="after")
     def _fits_its_meters(self) -> Self:
-        own, faults = japan().classes_of(self.meter_class), []
+        own, faults = japan().classes_of(self.meter_class), misplaced(self.field, self.medium, self.concentrators)
         for name in self.load_mix:
             if name not in own:
                 what = f"is a load class of {japan().classes[name].meter_class} meters, not of {self.meter_class}"
@@ -249,16 +239,27 @@ class Topology(Table):
     @field_validator("rack")
     @classmethod
     def _real_instruments_live_in_real_time(cls, rack: Rack | None, info: ValidationInfo) -> Rack | None:
-        if rack is not None and "clock" in info.data and info.data["clock"].mode != "wall":
+        clocks = [info.data.get("clock"), *(each.clock for each in info.data.get("campaigns", Campaigns()).each)]
+        modes = {clock.mode for clock in clocks if clock is not None}
+        if rack is not None and modes - {"wall"}:
             right = "set clock.mode to wall; only what answers on a loopback address can follow another clock"
             faults = [
                 Fault(("instruments", position, "address"), "is not on this machine, so it lives in real time", right)
                 for position, instrument in enumerate(rack.instruments)
                 if not is_loopback(instrument.address)
             ]
+            if "virtual" in modes:
+                what, right = "no rack can follow virtual time", "set clock.mode to scaled or wall, or remove the rack"
+                faults.append(Fault((), what, right, on_key=True))
             if faults:
                 reject(*faults)
         return rack
+
+    @model_validator(mode="after")
+    def _emulated_meters_are_twins(self) -> Self:
+        if faults := list(check_emulated(self)):
+            reject(*faults)
+        return self
 
     @property
     def meters(self) -> int:
@@ -275,13 +276,14 @@ class Topology(Table):
         """Half-hours that the campaign `collection` collects."""
         return self.campaigns.collection.slot_count
 
-    def fleet_plan(self) -> FleetPlan:
-        """The plan that shards and head-end share; registers count from ``clock.start``."""
-        return FleetPlan(seed=self.seed, first_slot=self.clock.first_slot, areas=tuple(map(_area_plan, self.areas)))
+    def fleet_plan(self, clock: Clock | None = None) -> FleetPlan:
+        """The plan that shards and head-end share; registers count from the start of the clock."""
+        first = (clock or self.clock).first_slot
+        return FleetPlan(seed=self.seed, first_slot=first, areas=tuple(map(_area_plan, self.areas)))
 
     def field_plan(self) -> tuple[AreaField, ...]:
-        """How each area's field loses and delays, in the order of the plan's areas."""
-        return tuple(AreaField(loss=area.field.loss, slowness=area.field.slowness) for area in self.areas)
+        """Each area's field, in the order of the plan's areas."""
+        return tuple(area.field.plan() for area in self.areas)
 
     def defect_plans(self) -> tuple[DefectPlan, ...]:
         """The planted defects with meter indices in place of ids and counts."""

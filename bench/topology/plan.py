@@ -6,15 +6,19 @@ import os
 
 import msgspec
 
+from bench.field.tables import with_tables
 from bench.head_end.spec import RecollectionPolicy
 from bench.measure import Limit
+from bench.topology.clock import Clock
 from bench.topology.model import Topology
 from protocols.slots import SLOT_SECONDS, slot_end, slot_of
 from twins.clock import ClockSpec
+from twins.field.areas import AreaField
 from twins.plan import FleetPlan
-from twins.shard.spec import AreaField, DefectPlan
+from twins.shard.spec import DefectPlan
 
-_START_UP = 8.0  # real s that processes may take to come up before the first reading is due in scaled time
+START_UP = 8.0
+"""Real seconds that processes may take to come up before the first reading is due in scaled time."""
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,22 +47,32 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.fleet.meters * self.slots
 
 
+def timed(topology: Topology, clock: Clock, real_now: float) -> tuple[FleetPlan, ClockSpec]:
+    """The fleet and the running clock of a run that begins at ``real_now`` (Unix s)."""
+    fleet = topology.fleet_plan(clock)
+    if clock.mode == "wall":
+        now = ClockSpec(mode="wall", start=real_now, origin=real_now)
+        return msgspec.structs.replace(fleet, first_slot=slot_of(real_now)), now
+    spec = ClockSpec(mode=clock.mode, start=clock.start.timestamp(), scale=clock.scale)
+    return fleet, begun(spec, real_now)
+
+
+def begun(clock: ClockSpec, real_now: float, start_up: float = START_UP) -> ClockSpec:
+    """This clock, begun so that its first half-hour ends in ``start_up`` real seconds at the earliest."""
+    return msgspec.structs.replace(clock, origin=real_now + max(0.0, start_up - SLOT_SECONDS / clock.scale))
+
+
 def plan_run(topology: Topology, real_now: float) -> RunPlan:
     """The plan of a ``collection`` run that begins at ``real_now`` (Unix s)."""
-    fleet, campaign, head_end = topology.fleet_plan(), topology.campaigns.collection, topology.head_end
-    clock = topology.clock
-    if clock.mode == "wall":
-        spec = ClockSpec(mode="wall", start=real_now, origin=real_now)
-        fleet = msgspec.structs.replace(fleet, first_slot=slot_of(real_now))
-    else:
-        origin = real_now + max(0.0, _START_UP - SLOT_SECONDS / clock.scale)
-        spec = ClockSpec(mode=clock.mode, start=clock.start.timestamp(), scale=clock.scale, origin=origin)
+    campaign, head_end = topology.campaigns.collection, topology.head_end
+    clock = campaign.clock or topology.clock
+    fleet, spec = timed(topology, clock, real_now)
     slots = campaign.slot_count
     ask = head_end.recollection
     shards = topology.engine.shards
     return RunPlan(
         fleet=fleet,
-        field=topology.field_plan(),
+        field=with_tables(topology.field_plan(), fleet),
         defects=topology.defect_plans(),
         clock=spec,
         tick=float(clock.tick),

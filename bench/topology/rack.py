@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from bench.topology.base import SLUG, Number, Table, WholeNumber
-from bench.topology.problems import Fault, reject
+from bench.topology.bus import is_file
+from bench.topology.emulation import check_emulation, check_readers
+from bench.topology.problems import Fault, reject, shown
 from bench.topology.rack_checks import ADDRESS, check_limits, check_rack
 from hil_drivers.registry import DRIVERS, Kind
 from twins.plan import MeterClass
@@ -186,6 +190,12 @@ class Ratings(Table):
     hertz: Literal[50, 60] = Field(default=50, description="Rated frequency in Hz.")
     amps: Positive = Field(default=10.0, description="Basic current Ib (through transformers: rated current In) in A.")
     amps_max: Positive = Field(default=60.0, description="Maximum current in A.")
+    accuracy_class: Literal["0.2S", "0.5S", "1", "2"] = Field(
+        default="1", description="Accuracy class, which its limits of error come from; 0.2S and 0.5S are for HV meters."
+    )
+
+
+_UDEV_VALUE = "^[A-Za-z0-9_.:-]+$"  # udev replaces other signs; it reads *, ? and [ as patterns
 
 
 class Stick(Table):
@@ -193,6 +203,30 @@ class Stick(Table):
 
     address: str = Field(min_length=1, description="Its serial port.", examples=["/dev/meter-stick-1"])
     dialect: str = Field(default="BP35A1", description="What it speaks.")
+    usb_serial: str | None = Field(
+        default=None,
+        pattern=_UDEV_VALUE,
+        description="Serial number of its USB adapter, udev's ID_SERIAL_SHORT: `bench rack provision` has the adapter "
+        "named as `address` says.",
+        examples=["AQ00B1CD"],
+    )
+    usb_path: str | None = Field(
+        default=None,
+        pattern=_UDEV_VALUE,
+        description="The socket it is plugged into, udev's ID_PATH: for adapters that have no serial number, or two "
+        "ports.",
+        examples=["pci-0000:00:14.0-usb-0:3:1.0"],
+    )
+
+    @model_validator(mode="after")
+    def _can_be_named(self) -> Self:
+        if self.usb_serial and self.usb_path:
+            reject(Fault(("usb_path",), "stands beside usb_serial", "give one of the two", True))
+        own_name = re.fullmatch(r"/dev/(?!tty)[A-Za-z0-9][A-Za-z0-9_.-]*", self.address)
+        if (self.usb_serial or self.usb_path) and not own_name:
+            what = f"{shown(self.address)} cannot be the name of a USB adapter"
+            reject(Fault(("address",), what, "choose one like /dev/meter-stick-1"))
+        return self
 
 
 def _check_tags(tags: dict[str, str]) -> dict[str, str]:
@@ -217,10 +251,10 @@ class Place(Table):
     ratings: Ratings = Field(default=Ratings(), description="What its meter is made for.")
     limits: Limits = Field(default=Limits(), description="Its limits, where tighter than its instruments'.")
     stick: Stick | None = Field(default=None, description="The radio stick that speaks to its meter.")
-    reader: str | None = Field(
-        default=None,
-        description="Where its meter is read: an address as `bench meter --connect` takes it.",
-        examples=["modbus://192.168.10.41:502?map=kw8m"],
+    readers: tuple[str, ...] = Field(
+        default=(),
+        description="Where its meter is read: addresses as `bench meter --connect` takes them, one a protocol.",
+        examples=[["dlms://192.168.10.41", "modbus://192.168.10.41:502?map=kw8m"]],
     )
 
 
@@ -250,6 +284,31 @@ class LeaseSettings(Table):
     )
 
 
+class HealthRounds(Table):
+    """How often the gateway looks whether idle places are fit for use."""
+
+    interval: Annotated[Number, Field(ge=0, le=86_400)] = Field(
+        default=60.0, description="Real seconds from round to round; 0: no rounds."
+    )
+
+
+class Emulation(Table):
+    """Everything of the rack is emulated, on this machine: instruments, sources, loads, radio paths and meters."""
+
+    temperature_c: Annotated[Number, Field(ge=-40, le=85)] = Field(
+        default=23.0, description="Temperature of the room in °C, when it begins."
+    )
+    cable_ohms: Annotated[Number, Field(ge=0, le=10)] = Field(
+        default=0.01, description="Resistance in ohm of the cable from a source to its places, there and back."
+    )
+    hold_up_s: Annotated[Number, Field(ge=0, le=10)] = Field(
+        default=0.1, description="Seconds without supply that the meters bridge; longer ones are power failures."
+    )
+    boot_s: Annotated[Number, Field(gt=0, le=600)] = Field(
+        default=3.0, description="Seconds that a meter takes to start once it has its supply."
+    )
+
+
 class Rack(Table):
     """A rack: its instruments, its places, and the rules of their use."""
 
@@ -257,10 +316,29 @@ class Rack(Table):
     places: tuple[Place, ...] = Field(description="The places.")
     safe_state: SafeState = Field(default=SafeState(), description="What the safe state has to prove.")
     leases: LeaseSettings = Field(default=LeaseSettings(), description="How long leases last.")
+    health: HealthRounds = Field(default=HealthRounds(), description="How often idle places are looked at.")
+    keys: str | None = Field(
+        default=None,
+        description="File with keys and passwords of real meters, seen from the topology file: lines as `bench serve "
+        "--json` prints them. Twins need none.",
+        examples=["meter-keys.jsonl"],
+    )
+    emulation: Emulation | None = Field(
+        default=None,
+        description="Present where everything of this rack is emulated; all its addresses are on this machine then.",
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _file_exists(cls, name: str | None, info: ValidationInfo) -> str | None:
+        folder: Path | None = (info.context or {}).get("folder")
+        if name is not None and folder is not None and not is_file(folder / name):
+            reject(Fault((), f"there is no file {shown(name)}", "give a path as seen from the topology file's folder"))
+        return name
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        faults = [*check_rack(self), *check_limits(self)]
+        faults = [*check_rack(self), *check_limits(self), *check_readers(self), *check_emulation(self)]
         if faults:
             reject(*faults)
         return self

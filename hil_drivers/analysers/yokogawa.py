@@ -1,16 +1,17 @@
 """Yokogawa WT300, WT1600 and WT3000, ASCII values.
 
-.. code-block:: yaml
+::
 
-    analyser:
+    - id: analyser-1
       driver: yokogawa-wt
       address: TCPIP::192.168.10.15::10001::SOCKET
       settings: {model: WT3000, elements: 3}
 
 From public drivers (rack-instruments §3): NUM:FORM, NUM:NORM:NUM, NUM:NORM:ITEM, NUM:NORM:VAL, RATE, INTEG, COMM:REM; a
 WT3000 wants a login on its raw port, which this driver does not do: use a unit with it disabled, or GPIB or USB. By
-memory, **unverified**: COMM:HEAD OFF, the function TIME, NAN for what does not exist, SYST:ERR? on these instruments,
-and the accuracy in ``data/accuracy.toml``. A WT1600 wants ``functions: {U: URMS, I: IRMS}``.
+memory, **unverified**: INP:VOLT:RANG:ALL and INP:CURR:RANG:ALL with their ranges, COMM:HEAD OFF, the function TIME, NAN
+for what does not exist, SYST:ERR? on these instruments, and the accuracy in ``data/accuracy.toml``. A WT1600 wants
+``functions: {U: URMS, I: IRMS}``.
 """
 
 from __future__ import annotations
@@ -61,6 +62,12 @@ class YokogawaWt:
         volts, amps, watts, vars_, factors = (tuple(values[place : -1 : len(_FUNCTIONS)]) for place in range(5))
         return AnalyserReading(volts, amps, watts, vars_, factors, hertz=values[-1])
 
+    def choose_ranges(self, volts: float, amps: float) -> None:
+        """Ranges of all elements; the accuracy follows them."""
+        chosen = self.capabilities.in_ranges(volts, amps)
+        self.session.write(f"INP:VOLT:RANG:ALL {chosen.volts.range:g}", f"INP:CURR:RANG:ALL {chosen.amps.range:g}")
+        self.capabilities = chosen
+
     def begin_integration(self) -> None:
         """Begin to count energy, from 0."""
         self.session.write("INTEG:STOP", "INTEG:RES", "INTEG:STAR")
@@ -69,7 +76,7 @@ class YokogawaWt:
         """Energy and seconds counted."""
         items = [f"WH,{element}" for element in range(1, self.capabilities.elements + 1)]
         *energies, seconds = self._values([*items, "TIME,1"])
-        return Integral(sum(energies), seconds)
+        return Integral(tuple(energies), seconds)
 
     def end_integration(self) -> Integral:
         """Stop counting."""
@@ -107,6 +114,7 @@ class YokogawaWt:
                 self._asked = wanted
             values = self.session.query("NUM:NORM:VAL?", _numbers)
             if len(values) != len(items):
+                self._asked = (0, [])  # what was to choose them has been lost: choose them again
                 raise AnswerError(f"{self.session.address}: {len(values)} values for {len(items)} items")
             return values
 
@@ -121,12 +129,16 @@ class _Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     volts: Accuracy
     amps: Accuracy
     watts: Accuracy
+    volt_ranges: tuple[float, ...]
+    amp_ranges: tuple[float, ...]
     source: str
     verified: bool
 
     def made(self) -> AnalyserCapabilities:
         """As capabilities."""
-        return AnalyserCapabilities(self.elements, self.update_s, self.volts, self.amps, self.watts)
+        return AnalyserCapabilities(
+            self.elements, self.update_s, self.volts, self.amps, self.watts, self.volt_ranges, self.amp_ranges
+        )
 
 
 @cache

@@ -2,12 +2,14 @@
 
 ::
 
-    driver: jfw
-    address: 192.168.10.22:3001
-    channels: 8                    # the box does not say
-    max_db: 127
-    model: 50PA-1001               # optional: another one is refused; otherwise the box is not asked
-    wait_s: 1.0
+    - id: attenuator-1
+      driver: jfw
+      address: 192.168.10.22:3001
+      channels: 8                  # the box does not say
+      settings:
+        max_db: 127
+        model: 50PA-1001           # optional: another one is refused; otherwise the box is not asked
+        timeout_s: 1.0
 
 Source: ``rack-instruments`` §2.2, third-party notes. Not verified: ``RA``, the report line after a plain ``SA``, the
 port, steps of 1 dB, ``*IDN?`` and the wording of refusals. Lines may come at any time (``Fade Finished``): they are
@@ -45,13 +47,13 @@ class Jfw(Stepped):
         channels: int = 8,
         max_db: float = 127.0,
         model: str | None = None,
-        wait_s: float = 1.0,
+        timeout_s: float = 1.0,
     ) -> None:
         host, port = host_and_port(address, PORT)
         super().__init__(f"{host}:{port}")
         self.capabilities = AttenuatorCapabilities(channels, max_db, STEP_DB)
         self.events: deque[str] = deque(maxlen=_MOST_EVENTS)
-        self._link = LineLink(host, port, wait_s)
+        self._link = LineLink(host, port, timeout_s)
         self._model = model
         self._guard = Guard(self._check, self._link.close)
         self._guard.meet()

@@ -2,15 +2,21 @@
 
 ::
 
-    driver: mini-circuits-telnet   # or mini-circuits-http, with port 80
-    address: 192.168.10.21         # or host:port
-    model: RC4DAT-6G-95            # optional: another one is refused
-    serial: "12002150004"          # optional
-    wait_s: 1.0
-    # a model that says neither channels nor range, such as a matrix, needs both; the others are held to what they say
-    matrix: true                   # modules of a rack box, which are addressed otherwise
-    channels: 8
-    max_db: 95
+    - id: attenuator-1
+      driver: mini-circuits-telnet # or mini-circuits-http, with port 80
+      address: 192.168.10.21       # or host:port
+      channels: 4
+      settings:
+        model: RC4DAT-6G-95        # optional: another one is refused
+        serial: "12002150004"      # optional
+        timeout_s: 1.0
+    - id: attenuator-2             # a model that says neither channels nor range needs both
+      driver: mini-circuits-telnet
+      address: 192.168.10.22
+      channels: 8
+      settings:
+        matrix: true               # modules of a rack box, which are addressed otherwise
+        max_db: 95
 
 Source: ``rack-instruments`` §2.1. Not verified there: the matrix form ``:RUDAT:n:ATT:x``, that reply 2 means clamped to
 the maximum, and how long a setting takes; a setting is read back at once, which says what the instrument holds.
@@ -51,8 +57,8 @@ class _Wire(Protocol):
 
 
 class _Telnet:
-    def __init__(self, host: str, port: int, wait_s: float) -> None:
-        self._link = LineLink(host, port, wait_s)
+    def __init__(self, host: str, port: int, timeout_s: float) -> None:
+        self._link = LineLink(host, port, timeout_s)
         self.close = self._link.close
 
     def ask(self, command: str) -> str:
@@ -61,8 +67,8 @@ class _Telnet:
 
 
 class _Http:
-    def __init__(self, host: str, port: int, wait_s: float) -> None:
-        self._link = WebLink(host, port, wait_s)
+    def __init__(self, host: str, port: int, timeout_s: float) -> None:
+        self._link = WebLink(host, port, timeout_s)
 
     def ask(self, command: str) -> str:
         return self._link.ask(Request("/" + command)).strip()
@@ -177,13 +183,13 @@ class Settings(TypedDict, total=False):
     matrix: bool
 
 
-def telnet(address: str, *, wait_s: float = 1.0, **settings: Unpack[Settings]) -> MiniCircuitsAttenuator:
+def telnet(address: str, *, timeout_s: float = 1.0, **settings: Unpack[Settings]) -> MiniCircuitsAttenuator:
     """Open a box at its telnet port."""
     host, port = host_and_port(address, TELNET_PORT)
-    return MiniCircuitsAttenuator(f"{host}:{port}", _Telnet(host, port, wait_s), **settings)
+    return MiniCircuitsAttenuator(f"{host}:{port}", _Telnet(host, port, timeout_s), **settings)
 
 
-def http(address: str, *, wait_s: float = 1.0, **settings: Unpack[Settings]) -> MiniCircuitsAttenuator:
+def http(address: str, *, timeout_s: float = 1.0, **settings: Unpack[Settings]) -> MiniCircuitsAttenuator:
     """Open a box at its HTTP port."""
     host, port = host_and_port(address, HTTP_PORT)
-    return MiniCircuitsAttenuator(f"{host}:{port}", _Http(host, port, wait_s), **settings)
+    return MiniCircuitsAttenuator(f"{host}:{port}", _Http(host, port, timeout_s), **settings)

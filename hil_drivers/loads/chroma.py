@@ -1,8 +1,8 @@
 """Chroma 63800 AC load in constant-current mode.
 
-.. code-block:: yaml
+::
 
-    load:
+    - id: load-1
       driver: chroma-638xx
       address: TCPIP::192.168.10.16::2101::SOCKET
       settings: {model: "63802", amps_max: 18.0}

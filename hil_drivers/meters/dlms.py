@@ -1,4 +1,4 @@
-"""A meter over DLMS/COSEM, TCP with the wrapper of IEC 62056-47 (``meter-protocols`` §3).
+"""A meter over DLMS/COSEM (``meter-protocols`` §3): here over TCP, on site :mod:`hil_drivers.meters.optical`.
 
 ::
 

@@ -56,6 +56,9 @@ STATUS: Final = obis("0.0.96.10.1")
 EVENT_LOG: Final = obis("0.0.99.98.0")
 EVENT_CODE: Final = obis("0.0.96.11.0")
 POWER_FAILURES: Final = Attribute(1, obis("0.0.96.7.21"), 2)
+ATTACHED: Final = {"gas": obis("0.1.24.2.1"), "water": obis("0.2.24.2.1")}
+"""M-Bus values of meters behind this one; which channel is which is this project's choice."""
+
 SWITCH: Final = obis("0.0.96.3.10")
 LIMITER: Final = obis("0.0.17.0.0")
 IMAGE: Final = obis("0.0.44.0.0")

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from hil_drivers.errors import RefusedError, UnsupportedError
 from hil_drivers.meter import (
     OFFERS,
+    Attached,
     Can,
     ClockReading,
     Event,
@@ -43,6 +44,7 @@ T = TypeVar("T")
 ALLOWED: Final[Mapping[str, frozenset[Can]]] = {
     "public": frozenset({Can.IDENTITY, Can.CLOCK}),
     "reader": OFFERS["dlms"] - {Can.SET_CLOCK, Can.SWITCH, Can.LIMIT, Can.BOOKING, Can.IMAGE, Can.KEYS},
+    "terminal": OFFERS["dlms"] - {Can.IMAGE, Can.KEYS},
     "management": OFFERS["dlms"],
 }
 """What each client is meant for (``protocols.dlms.roles``); a meter may allow it less."""
@@ -148,6 +150,17 @@ class DlmsReading(Meter):
     def power_failures(self) -> int:
         """Object 0.0.96.7.21."""
         return take_int(self._get(Can.POWER_FAILURES, names.POWER_FAILURES))
+
+    def attached(self) -> list[Attached]:
+        """Extended registers of the M-Bus channels: value, scaler, capture time."""
+        found = []
+        for kind, name in names.ATTACHED.items():
+            value = {"value": Attribute(4, name, 2), "scale": Attribute(4, name, 3), "end": Attribute(4, name, 5)}
+            part = self._present(Can.ATTACHED, value)
+            if len(part) == len(value):
+                volume = take_scale(part["scale"]).apply(take_int(part["value"]))
+                found.append(Attached(kind, take_time(part["end"]), volume))
+        return found
 
     # Requests
 

@@ -1,10 +1,11 @@
-"""One TCP connection to a DLMS meter and the association on it, both made when they are needed.
+"""One connection to a DLMS meter and the association on it, both made when they are needed.
 
 Rules of this file:
 
 * The management client first asks the meter in public for the highest counter that it has seen (0.0.43.1.0), over the
   same connection: a counter of our own that starts below it would be taken for a replay.
-* A frame that is not the answer to the client that asked (a push, a late answer to another client) is passed over.
+* What carries the APDUs is a :class:`Carrier`: a TCP connection (:mod:`hil_drivers.meters.dlms_tcp`), an optical head
+  (:mod:`hil_drivers.meters.optical`).
 * Whatever goes wrong beyond a plain refusal ends the connection, so that no late answer is taken for the next one.
 """
 
@@ -12,23 +13,20 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from hil_drivers.errors import AddressError, AnswerError, LinkError, RefusedError
 from protocols.dlms.acse import Mechanism
-from protocols.dlms.apdu import DATA_NOTIFICATION, EVENT_NOTIFICATION, Attribute, DataAccessResult, ServiceError
+from protocols.dlms.apdu import Attribute, DataAccessResult, ServiceError
 from protocols.dlms.axdr import Data
 from protocols.dlms.client import Client, Exchange, run
 from protocols.dlms.client_protection import Protection
 from protocols.dlms.conformance import Conformance
 from protocols.dlms.errors import AccessRefusedError, AssociationRefusedError, ExceptionReceivedError
-from protocols.dlms.roles import MANAGEMENT, PUBLIC, READER
-from protocols.dlms.wrapper import PORT, Frame, WrapperReader
+from protocols.dlms.roles import HAND_TERMINAL, MANAGEMENT, PUBLIC, READER
 from protocols.errors import ProtocolError
 
 T = TypeVar("T")
@@ -36,9 +34,11 @@ T = TypeVar("T")
 WPORTS: Final[Mapping[str, int]] = MappingProxyType({"public": PUBLIC, "reader": READER, "management": MANAGEMENT})
 """Usual addresses of the clients (``meter-protocols`` §3.1)."""
 
+ON_SITE: Final[Mapping[str, int]] = MappingProxyType({**WPORTS, "terminal": HAND_TERMINAL})
+"""The same at an optical port, where a hand terminal has an address of its own (unverified)."""
+
 RECEIVE_COUNTER: Final = Attribute(1, bytes([0, 0, 43, 1, 0, 255]), 2)
 CHALLENGE_BYTES: Final = 16
-_CHUNK: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +50,33 @@ class Keys:
     wrapping: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class DlmsAddress:
-    """Where a meter is and as whom we come: with ``keys`` as management, with ``password`` as reader, else as public.
+class Carrier(Protocol):
+    """What brings APDUs to a meter and answers back. Raises :class:`OSError` and its kind, and :class:`ProtocolError`."""
 
-    ``client_title`` is our own system title (8 bytes), to be kept: a meter remembers counters by it.
+    def open(self) -> None:
+        """Connect; raises :class:`TimeoutError` when no answer comes in time."""
+
+    def exchange(self, client: int, apdu: bytes) -> bytes:
+        """The answer to a request of the client at this address."""
+
+    def close(self) -> None:
+        """Hang up; nothing is raised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DlmsAddress:
+    """As whom we come: with ``keys`` as management, with ``password`` as ``by_password``, else as public.
+
+    ``client_title`` is our own system title (8 bytes), to be kept: a meter remembers counters by it. Where the meter
+    is, a subclass says, and makes the carrier that leads there.
     """
 
-    host: str
-    port: int = PORT
     keys: Keys | None = None
     password: bytes | None = field(default=None, repr=False)
+    by_password: str = "reader"
     client_title: bytes = b"BENCHHES"
     logical_device: int = 1
     clients: Mapping[str, int] = field(default_factory=lambda: WPORTS)
-    connect_wait_s: float = 10.0
     answer_wait_s: float = 30.0
 
     def __post_init__(self) -> None:
@@ -75,13 +87,17 @@ class DlmsAddress:
 
     @property
     def role(self) -> str:
-        """Public, reader or management."""
-        return "management" if self.keys else "reader" if self.password is not None else "public"
+        """Public, reader, terminal or management."""
+        return "management" if self.keys else self.by_password if self.password is not None else "public"
 
     @property
     def place(self) -> str:
         """The address as people write it."""
-        return f"{self.host}:{self.port}"
+        raise NotImplementedError
+
+    def carrier(self) -> Carrier:
+        """A connection that is not open yet."""
+        raise NotImplementedError
 
 
 class DlmsSession:
@@ -89,9 +105,7 @@ class DlmsSession:
 
     def __init__(self, address: DlmsAddress) -> None:
         self.address = address
-        self._socket: socket.socket | None = None
-        self._reader = WrapperReader()
-        self._frames: list[Frame] = []
+        self._carrier: Carrier | None = None
         self._client: Client | None = None
 
     def run(self, make: Callable[[Client], Exchange[T]]) -> T:
@@ -140,21 +154,18 @@ class DlmsSession:
 
     def drop(self) -> None:
         """Hang up."""
-        if self._socket is not None:
-            self._socket.close()
-        self._socket = self._client = None
-        self._reader, self._frames = WrapperReader(), []
+        if self._carrier is not None:
+            self._carrier.close()
+        self._carrier = self._client = None
 
     def _own_client(self) -> int:
         return self.address.clients[self.address.role]
 
     def _associate(self) -> Client:
-        address = self.address
         self.drop()
-        try:
-            self._socket = socket.create_connection((address.host, address.port), address.connect_wait_s)
-        except TimeoutError:
-            raise OSError(f"no connection within {address.connect_wait_s:g} s") from None
+        carrier = self.address.carrier()
+        carrier.open()
+        self._carrier = carrier
         client = self._new_client()
         run(client.associate(), self._sender(self._own_client()))
         self._client = client
@@ -181,30 +192,11 @@ class DlmsSession:
 
     def _sender(self, client: int) -> Callable[[bytes], bytes]:
         def send(apdu: bytes) -> bytes:
-            link = self._socket
-            if link is None:
+            if self._carrier is None:
                 raise ConnectionError("the connection is closed")
-            deadline = time.monotonic() + self.address.answer_wait_s
-            link.sendall(Frame(client, self.address.logical_device, apdu).to_bytes())
-            while True:
-                frame = self._next_frame(link, deadline)
-                unasked = frame.apdu[:1] in (DATA_NOTIFICATION, EVENT_NOTIFICATION)
-                if (frame.source, frame.destination) == (self.address.logical_device, client) and not unasked:
-                    return frame.apdu
+            return self._carrier.exchange(client, apdu)
 
         return send
-
-    def _next_frame(self, link: socket.socket, deadline: float) -> Frame:
-        while not self._frames:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            link.settimeout(left)
-            chunk = link.recv(_CHUNK)
-            if not chunk:
-                raise ConnectionError("the meter closed the connection")
-            self._frames += self._reader.feed(chunk)
-        return self._frames.pop(0)
 
 
 def _agreed(client: Client) -> Exchange[frozenset[Conformance]]:

@@ -1,10 +1,16 @@
-"""A meter over Modbus TCP: SunSpec meter models, or a Japanese panel meter's map.
+"""A meter over Modbus, TCP or RTU: SunSpec meter models, or a Japanese panel meter's map.
 
 ::
 
     protocol: modbus
     address: 127.0.0.2     # port 502
     map: sunspec           # or kw8m
+    unit: 1
+
+    protocol: modbus-rtu
+    address: /dev/ttyUSB0  # a serial line: 8 bits, no parity, 1 stop bit
+    baud: 9600
+    map: kw8m
     unit: 1
 
 Maps are those of :mod:`protocols.modbus`. Registers are read through pymodbus, without its repetitions: what is asked
@@ -18,7 +24,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from pymodbus.client import ModbusTcpClient
+from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
 from hil_drivers.errors import AddressError, AnswerError, LinkError, RefusedError
@@ -29,6 +35,7 @@ from protocols.modbus.sunspec import BASE, COMMON
 
 SUNSPEC: Final = "sunspec"
 PORT: Final = 502
+BAUD: Final = 9600
 _MARKER: Final = [int.from_bytes(b"Su", "big"), int.from_bytes(b"nS", "big")]
 _END: Final = 0xFFFF
 _MOST_MODELS: Final = 64
@@ -52,12 +59,10 @@ _INSTANT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ModbusAddress:
-    """Where a meter is, which map its unit has."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitAddress:
+    """Which unit a meter is and which map it has; where it is, a subclass says, and makes the client that asks there."""
 
-    host: str
-    port: int = PORT
     unit: int = 1
     map: str = SUNSPEC
     wait_s: float = 10.0
@@ -66,15 +71,58 @@ class ModbusAddress:
         if self.map not in _REGISTERS:
             raise AddressError(f"no register map {self.map}; there are {', '.join(_REGISTERS)}")
 
+    @property
+    def place(self) -> str:
+        """The address as people write it."""
+        raise NotImplementedError
+
+    def client(self) -> ModbusTcpClient | ModbusSerialClient:
+        """A client that is not connected yet."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class ModbusAddress(UnitAddress):
+    """A meter on TCP."""
+
+    host: str
+    port: int = PORT
+
+    @property
+    def place(self) -> str:
+        """Host, port and unit."""
+        return f"{self.host}:{self.port} unit {self.unit}"
+
+    def client(self) -> ModbusTcpClient:
+        """For TCP."""
+        return ModbusTcpClient(self.host, port=self.port, timeout=self.wait_s, retries=0)
+
+
+@dataclass(frozen=True, slots=True)
+class RtuAddress(UnitAddress):
+    """A meter on a serial line."""
+
+    path: str
+    baud: int = BAUD
+
+    @property
+    def place(self) -> str:
+        """Port and unit."""
+        return f"{self.path} unit {self.unit}"
+
+    def client(self) -> ModbusSerialClient:
+        """For RTU."""
+        return ModbusSerialClient(self.path, baudrate=self.baud, timeout=self.wait_s, retries=0)
+
 
 class ModbusMeter(Meter):
     """Reads one unit."""
 
     protocol = "modbus"
 
-    def __init__(self, address: ModbusAddress) -> None:
+    def __init__(self, address: UnitAddress) -> None:
         self.address = address
-        self._client = ModbusTcpClient(address.host, port=address.port, timeout=address.wait_s, retries=0)
+        self._client = address.client()
         self._models: dict[int, RegisterMap] = {}
 
     def close(self) -> None:
@@ -112,13 +160,13 @@ class ModbusMeter(Meter):
         for number, placed in models.items():
             if number != COMMON:
                 return placed
-        raise AnswerError(f"{self._place}: SunSpec without a meter model that we know")
+        raise AnswerError(f"{self.address.place}: SunSpec without a meter model that we know")
 
     def _placed(self) -> dict[int, RegisterMap]:
         """The SunSpec models that the device has and we know, where they stand; found once."""
         if not self._models:
             if self._read(BASE, 2) != _MARKER:
-                raise AnswerError(f"{self._place}: no SunSpec marker at {BASE}")
+                raise AnswerError(f"{self.address.place}: no SunSpec marker at {BASE}")
             at = BASE + 2
             for _ in range(_MOST_MODELS):
                 number, length = self._read(at, 2)
@@ -137,25 +185,27 @@ class ModbusMeter(Meter):
         try:
             return table.decode(first, registers)
         except ProtocolError as error:
-            raise AnswerError(f"{self._place}: {error}") from error
+            raise AnswerError(f"{self.address.place}: {error}") from error
 
     def _read(self, first: int, count: int) -> list[int]:
         try:
-            if not self._client.connect():  # type: ignore[no-untyped-call]
-                raise LinkError(f"{self._place}: no connection")
+            if not self._client.connect():
+                raise LinkError(f"{self.address.place}: no connection")
             answer = self._client.read_holding_registers(first, count=count, device_id=self.address.unit)
         except (ModbusException, OSError) as error:
             self.close()
-            raise LinkError(f"{self._place}: no answer within {self.address.wait_s:g} s ({error})") from error
+            raise LinkError(f"{self.address.place}: no answer within {self.address.wait_s:g} s ({error})") from error
         if answer.isError():
-            raise RefusedError(f"{self._place}: registers {first} to {first + count - 1} refused ({answer})")
+            raise RefusedError(f"{self.address.place}: registers {first} to {first + count - 1} refused ({answer})")
         if len(answer.registers) != count:
-            raise AnswerError(f"{self._place}: {len(answer.registers)} registers instead of {count}")
+            raise AnswerError(f"{self.address.place}: {len(answer.registers)} registers instead of {count}")
         return list(answer.registers)
 
-    @property
-    def _place(self) -> str:
-        return f"{self.address.host}:{self.address.port} unit {self.address.unit}"
+
+class RtuMeter(ModbusMeter):
+    """Reads one unit on a serial line."""
+
+    protocol = "modbus-rtu"
 
 
 def _values(table: RegisterMap, found: Mapping[str, Value], wanted: Mapping[str, str]) -> dict[str, int]:

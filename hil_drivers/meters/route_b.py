@@ -30,6 +30,7 @@ from protocols.wisun.errors import EncodeError
 from protocols.wisun.host import (
     Cause,
     Closed,
+    Found,
     HostSession,
     Joined,
     JoinFailed,
@@ -42,7 +43,7 @@ from protocols.wisun.host import (
     Timing,
 )
 from protocols.wisun.j11.session import Session as BinarySession
-from protocols.wisun.radio import Credentials, SendResult
+from protocols.wisun.radio import Credentials, SendResult, rssi_dbm
 from protocols.wisun.skstack.dialect import DIALECTS, HAN_SE, Dialect
 from protocols.wisun.skstack.session import Session as TextSession
 
@@ -90,6 +91,23 @@ class StickAddress:
         return TextSession(credentials, self.timing, _TEXT[self.dialect])
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The radio between a stick and its meter: whether a session stands, how well the meter was heard last.
+
+    ``lqi`` is of the meter's last beacon or datagram, as the stick tells it; ``seconds`` (real) is what it took.
+    """
+
+    joined: bool
+    lqi: int | None
+    seconds: float
+
+    @property
+    def rssi_dbm(self) -> float | None:
+        """The level that the link quality stands for."""
+        return None if self.lqi is None else rssi_dbm(self.lqi)
+
+
 class StickCarrier:
     """Datagrams over a stick's session, which is opened when it is needed."""
 
@@ -98,6 +116,7 @@ class StickCarrier:
         self._session = address.new_session()
         self._port: serial.Serial | None = None
         self._arrived: list[bytes] = []
+        self._heard_lqi: int | None = None
 
     @property
     def place(self) -> str:
@@ -128,6 +147,37 @@ class StickCarrier:
             self._turn(deadline)
         return self._arrived.pop(0) if self._arrived else None
 
+    def scan(self) -> Link:
+        """Look for the meter; a session that stood is given up. Raises LinkError when it is not heard."""
+        self.close()
+        began = time.monotonic()
+        self._open_port()
+        self._session.survey(began)
+        self._until(Found)
+        self._hang_up()
+        return self._link(time.monotonic() - began)
+
+    def join(self) -> Link:
+        """Join the meter, unless that is done. Raises LinkError, and RefusedError for wrong credentials."""
+        began = time.monotonic()
+        if self._port is None or self._session.phase is not Phase.JOINED:
+            self.close()
+            self._join()
+        return self._link(time.monotonic() - began)
+
+    def status(self) -> Link:
+        """How the radio stands; nothing is sent, what the stick has said meanwhile is heard."""
+        if self._port is not None:
+            with contextlib.suppress(LinkError, RefusedError):  # then the session has been lost
+                self._turn(time.monotonic())
+        return self._link(0.0)
+
+    def leave(self) -> Link:
+        """End the session, if there is one."""
+        began = time.monotonic()
+        self.close()
+        return self._link(time.monotonic() - began)
+
     def close(self) -> None:
         """End the session in order, and give the port back."""
         if self._port is not None and self._session.phase is Phase.JOINED:
@@ -136,15 +186,22 @@ class StickCarrier:
                 self._until(Closed)
         self._hang_up()
 
+    def _link(self, seconds: float) -> Link:
+        stands = self._port is not None and self._session.phase in (Phase.JOINED, Phase.REAUTHENTICATING)
+        return Link(stands, self._heard_lqi, seconds)
+
     def _join(self) -> None:
+        self._open_port()
+        self._session.open(time.monotonic())
+        self._until(Joined)
+
+    def _open_port(self) -> None:
         try:
             self._port = serial.Serial(self._address.path, BAUD, timeout=QUIET_S, exclusive=True)
             while self._port.read(1024):  # what the stick still has to say to whoever spoke to it before
                 pass
         except OSError as error:
             raise LinkError(f"{self.place}: {error.strerror or error}") from error
-        self._session.open(time.monotonic())
-        self._until(Joined)
 
     def _sent(self, data: bytes) -> tuple[SendResult, bool]:
         """Wait for leave to send, and send: how that ended, and whether leave was taken away meanwhile."""
@@ -183,7 +240,12 @@ class StickCarrier:
         events = session.receive(heard, now) + session.poll(now)
         self._arrived += [event.datagram.payload for event in events if isinstance(event, Received)]
         for event in events:
+            if isinstance(event, Found | Joined):
+                self._heard_lqi = event.beacon.lqi
+            if isinstance(event, Received) and event.datagram.lqi:  # 0 where the stick does not tell
+                self._heard_lqi = event.datagram.lqi
             if isinstance(event, JoinFailed | SessionLost):
+                self._heard_lqi = None
                 self._fail(event)
         return events
 
@@ -206,4 +268,5 @@ class RouteBMeter(EchonetMeter):
 
     def __init__(self, address: StickAddress) -> None:
         self.address = address
-        super().__init__(StickCarrier(address), address.eoj)
+        self.radio = StickCarrier(address)
+        super().__init__(self.radio, address.eoj)

@@ -2,15 +2,17 @@
 
 ::
 
-    driver: relay-modbus
-    address: 192.168.10.31         # port 502, or host:port
-    unit: 1
-    channels: 8
-    first_coil: 0                  # that of channel 1
-    invert: false                  # true: a coil that is on opens the relay
-    product: Relay Board 8         # optional, by function 43/14: another one is refused; otherwise it is not asked
-    settle_s: 0.5                  # a relay that has not followed by then is stuck
-    wait_s: 1.0
+    - id: relay-1
+      driver: relay-modbus
+      address: 192.168.10.31       # port 502, or host:port
+      channels: 8
+      settings:
+        unit: 1
+        first_coil: 0              # that of channel 1
+        invert: false              # true: a coil that is on opens the relay
+        product: Relay Board 8     # optional, by function 43/14: another one is refused; otherwise it is not asked
+        settle_s: 0.5              # a relay that has not followed by then is stuck
+        timeout_s: 1.0
 
 Functions 1, 5 and 15 through pymodbus, without its repetitions (``rack-instruments`` §4, §6.1). What is read back is
 the coil: whether that shows the contact or only the last command, the board decides.
@@ -54,14 +56,14 @@ class ModbusRelay:
         invert: bool = False,
         product: str | None = None,
         settle_s: float = 0.5,
-        wait_s: float = 1.0,
+        timeout_s: float = 1.0,
     ) -> None:
         host, port = host_and_port(address, PORT)
         self.place = f"{host}:{port} unit {unit}"
         self.capabilities = RelayCapabilities(channels, settle_s)
-        self._client = ModbusTcpClient(host, port=port, timeout=wait_s, retries=0)
+        self._client = ModbusTcpClient(host, port=port, timeout=timeout_s, retries=0)
         self._unit, self._first, self._invert, self._product = unit, first_coil, invert, product
-        self._wait_s = wait_s
+        self._timeout_s = timeout_s
         self._guard = Guard(self._check, self.close)
         self._guard.meet()
 
@@ -149,7 +151,7 @@ class ModbusRelay:
                 raise LinkError(f"{self.place}: no connection")
             answer = call()
         except (ModbusException, OSError) as error:
-            raise LinkError(f"{self.place}: {what}: no answer within {self._wait_s:g} s ({error})") from error
+            raise LinkError(f"{self.place}: {what}: no answer within {self._timeout_s:g} s ({error})") from error
         if answer.isError():
             code = int(answer.exception_code)
             text = _EXCEPTIONS.get(code, "refused")

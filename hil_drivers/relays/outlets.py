@@ -2,15 +2,17 @@
 
 ::
 
-    driver: outlets-http
-    address: 192.168.10.41         # port 80, or host:port
-    dialect: digital-loggers       # or shelly-gen2
-    channels: 8
-    user: admin                    # optional; HTTP, so what is sent can be read on the way
-    password: ...
-    model: outlet-strip            # optional: host name (digital-loggers) or app (shelly-gen2); another one is refused
-    settle_s: 2.0                  # an outlet that has not followed by then is pending or stuck
-    wait_s: 1.0
+    - id: outlets-1
+      driver: outlets-http
+      address: 192.168.10.41       # port 80, or host:port
+      channels: 8
+      settings:
+        dialect: digital-loggers   # or shelly-gen2
+        user: admin                # optional; HTTP, so what is sent can be read on the way
+        password: secret
+        model: outlet-strip        # optional: host name (digital-loggers) or app (shelly-gen2); another one is refused
+        settle_s: 2.0              # an outlet that has not followed by then is pending or stuck
+        timeout_s: 1.0
 
 Sources: ``rack-instruments`` §4 names both interfaces; of digital-loggers only the path and body of ``state`` were
 read in public drivers, ``physical_state``, ``config`` and all of shelly-gen2's answers are from memory: not verified. A
@@ -84,7 +86,7 @@ class Outlets:
         password: str = "",
         model: str | None = None,
         settle_s: float = 2.0,
-        wait_s: float = 1.0,
+        timeout_s: float = 1.0,
     ) -> None:
         host, port = host_and_port(address, PORT)
         if dialect not in DIALECTS:
@@ -92,7 +94,7 @@ class Outlets:
         self.place = f"{host}:{port}"
         self.capabilities = RelayCapabilities(channels, settle_s)
         self._dialect, self._model = DIALECTS[dialect], model
-        self._link = WebLink(host, port, wait_s, None if user is None else (user, password))
+        self._link = WebLink(host, port, timeout_s, None if user is None else (user, password))
         self._guard = Guard(self.identity, self.close)
         self._guard.meet()
 

@@ -1,8 +1,8 @@
 """Chroma 61500 and 61600, single phase.
 
-.. code-block:: yaml
+::
 
-    source:
+    - id: source-1
       driver: chroma-615xx
       address: TCPIP::192.168.10.13::2101::SOCKET
       settings: {model: "61504", rating: {amps: 16.0}}

@@ -1,8 +1,8 @@
 """Keysight (Agilent, HP) 6811 to 6843 and AC6800, one or three phases; California Instruments speaks much the same.
 
-.. code-block:: yaml
+::
 
-    source:
+    - id: source-1
       driver: keysight-68xx
       address: TCPIP::192.168.10.14::5025::SOCKET
       settings: {model: 6834B, rating: {phases: 3, amps: 10.0}}

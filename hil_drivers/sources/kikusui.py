@@ -1,8 +1,8 @@
 """Kikusui PCR-LE, LE2 and M, single phase, over its SCPI-RAW port.
 
-.. code-block:: yaml
+::
 
-    source:
+    - id: source-1
       driver: kikusui-pcr
       address: TCPIP::192.168.10.11::5025::SOCKET
       settings: {model: PCR1000LE2, timeout_s: 2.0}

@@ -1,8 +1,8 @@
 """NF EC750SA and its kin (DP, KP, ES are said to be alike), single phase.
 
-.. code-block:: yaml
+::
 
-    source:
+    - id: source-1
       driver: nf-ec
       address: TCPIP::192.168.10.12::5025::SOCKET
       settings: {model: EC750SA}

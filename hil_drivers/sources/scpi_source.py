@@ -69,13 +69,13 @@ class ScpiSource(ABC):
         """Ask it who it is."""
         return self.session.identity()
 
-    def configure(self, setting: Setting) -> None:
-        """Set what is put out; checked before, read back after."""
+    def configure(self, setting: Setting, *, up_to: float = 0.0) -> None:
+        """Set what is put out, in a range that holds ``up_to`` V too; checked before, read back after."""
         check_setting(setting, self.capabilities)
         whole = self._all_phases(setting)
 
         def job() -> None:
-            reach = self._new_range(max(phase.volts for phase in whole.phases))
+            reach = self._new_range(max(up_to, *(phase.volts for phase in whole.phases)))
             self.session.write(*self.words_for(whole, reach))
             self._verify(whole)
             self.setting = whole

@@ -17,7 +17,7 @@ from protocols.dlms.apdu import DataAccessResult
 from protocols.dlms.axdr import Data, DataType
 from protocols.dlms.errors import RefusalError
 from protocols.dlms.objects import Attr, Call, CosemObject
-from protocols.dlms.roles import IDENTIFIED, NOBODY
+from protocols.dlms.roles import CONTROLLERS, IDENTIFIED, NOBODY
 from protocols.dlms.values import boolean, enum, take_integer
 
 DISCONNECT_CONTROL: Final = bytes([0, 0, 96, 3, 10, 255])
@@ -116,7 +116,7 @@ def disconnect_object(state: Callable[[], SwitchState], change: Callable[[Switch
             "control_mode": Attr(lambda: enum(state().mode), set_mode, read=IDENTIFIED),
         },
         {
-            "remote_disconnect": Call(call(Command.REMOTE_DISCONNECT)),
-            "remote_reconnect": Call(call(Command.REMOTE_RECONNECT)),
+            "remote_disconnect": Call(call(Command.REMOTE_DISCONNECT), CONTROLLERS),
+            "remote_reconnect": Call(call(Command.REMOTE_RECONNECT), CONTROLLERS),
         },
     )

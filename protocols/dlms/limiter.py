@@ -18,7 +18,7 @@ from protocols.dlms.axdr import Data, DataType, array, octets, structure
 from protocols.dlms.clock import JST_DEVIATION, DateTime
 from protocols.dlms.errors import EncodeError, RefusalError
 from protocols.dlms.objects import Attr, CosemObject
-from protocols.dlms.roles import IDENTIFIED, NOBODY
+from protocols.dlms.roles import CONTROLLERS, IDENTIFIED, NOBODY
 from protocols.dlms.values import (
     boolean,
     int8,
@@ -117,6 +117,7 @@ def limiter_object(
             lambda: Data(type_, getattr(state(), name)),
             lambda value: change(replace(state(), **{name: take_integer(value, type_)})),  # type: ignore[arg-type]
             read=IDENTIFIED,
+            write=CONTROLLERS,
         )
 
     class_id, name, attribute = limits.monitored

@@ -1,7 +1,9 @@
 """Who may associate with a meter, and how well that must be protected: one role per client address (wPort, SAP).
 
 The addresses 16 (public) and 1 (management) are common practice (``meter-protocols`` §3.1); the reader and what each
-may do are this project's choice.
+may do are this project's choice. The hand terminal (requirement A12) is unverified: no open source says how one speaks
+to a Japanese meter (``meter-protocols`` §3.5 proposes a client address from 0x20 on). It has a password of its own
+instead of the meter's keys, so that a lost terminal opens nothing over the network; the optical port alone knows it.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ from protocols.dlms.security import AUTHENTICATED, AUTHENTICATED_ENCRYPTED, ENCR
 MANAGEMENT: Final = 1
 READER: Final = 2
 PUBLIC: Final = 16
+HAND_TERMINAL: Final = 0x20
 
-EVERYBODY: Final = frozenset({MANAGEMENT, READER, PUBLIC})
-IDENTIFIED: Final = frozenset({MANAGEMENT, READER})
+EVERYBODY: Final = frozenset({MANAGEMENT, READER, PUBLIC, HAND_TERMINAL})
+IDENTIFIED: Final = frozenset({MANAGEMENT, READER, HAND_TERMINAL})
+CONTROLLERS: Final = frozenset({MANAGEMENT, HAND_TERMINAL})
 MANAGERS: Final = frozenset({MANAGEMENT})
 NOBODY: Final[frozenset[int]] = frozenset()
 """Groups of clients, for the access rights of objects."""
@@ -80,6 +84,19 @@ ROLES: Final[Mapping[int, Role]] = MappingProxyType(
     }
 )
 """Client address to role, of a meter that has no reason to differ."""
+
+_ON_SITE: Final = Role(
+    "hand terminal",
+    HAND_TERMINAL,
+    _association(4),
+    Context.PLAIN,
+    Mechanism.LLS,
+    frozenset(),
+    SERVED - {Conformance.GENERAL_PROTECTION, Conformance.DATA_NOTIFICATION},
+)
+
+ON_SITE_ROLES: Final[Mapping[int, Role]] = MappingProxyType({**ROLES, HAND_TERMINAL: _ON_SITE})
+"""The same at the optical port, where a hand terminal may come too."""
 
 POLICY_CONTROLS: Final[Mapping[int, frozenset[int]]] = MappingProxyType(
     {

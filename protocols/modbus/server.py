@@ -62,24 +62,28 @@ class Connection:
         return b"".join(self._answer(frame).to_bytes() for frame in self._frames.feed(data))
 
     def _answer(self, request: Frame) -> Frame:
-        try:
-            pdu = self._serve(request)
-        except RequestRefusedError as error:
-            pdu = bytes([request.pdu[0] | _ERROR, error.code])
-        return request._replace(pdu=pdu)
+        return request._replace(pdu=answer_of(self._units.get(request.unit), request.pdu))
 
-    def _serve(self, request: Frame) -> bytes:
-        unit = self._units.get(request.unit)
-        if unit is None:
-            raise RequestRefusedError(ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
-        function = request.pdu[0]
-        if function in COIL_FUNCTIONS and isinstance(unit, Coils):
-            return serve_coils(unit, request.pdu)
-        if function in unit.functions:
-            return _read(unit, request.pdu)
-        if function == ENCAPSULATED_INTERFACE and unit.identification:
-            return _identify(unit.identification, request.pdu)
-        raise RequestRefusedError(ExceptionCode.ILLEGAL_FUNCTION)
+
+def answer_of(unit: Unit | None, pdu: bytes) -> bytes:
+    """The answer to a request (a function code at least), with exception 11 where there is no unit."""
+    try:
+        return _serve(unit, pdu)
+    except RequestRefusedError as error:
+        return bytes([pdu[0] | _ERROR, error.code])
+
+
+def _serve(unit: Unit | None, pdu: bytes) -> bytes:
+    if unit is None:
+        raise RequestRefusedError(ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    function = pdu[0]
+    if function in COIL_FUNCTIONS and isinstance(unit, Coils):
+        return serve_coils(unit, pdu)
+    if function in unit.functions:
+        return _read(unit, pdu)
+    if function == ENCAPSULATED_INTERFACE and unit.identification:
+        return _identify(unit.identification, pdu)
+    raise RequestRefusedError(ExceptionCode.ILLEGAL_FUNCTION)
 
 
 def _read(unit: Unit, pdu: bytes) -> bytes:

@@ -56,6 +56,13 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A survey has found the meter; the procedure has stopped, no session stands."""
+
+    beacon: Beacon
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """The session stands; ``again`` after a re-authentication."""
 
@@ -112,7 +119,9 @@ class Received:
     datagram: Datagram
 
 
-SessionEvent: TypeAlias = Joined | JoinFailed | SessionLost | Closed | SendBlocked | SendReleased | Sent | Received
+SessionEvent: TypeAlias = (
+    Found | Joined | JoinFailed | SessionLost | Closed | SendBlocked | SendReleased | Sent | Received
+)
 
 
 class HostSession(Protocol):
@@ -130,6 +139,9 @@ class HostSession(Protocol):
 
     def open(self, now: float) -> None:
         """Start the procedure: reset, credentials, scan, join. Ends with Joined or JoinFailed."""
+
+    def survey(self, now: float) -> None:
+        """Start the procedure up to the scan. Ends with Found or JoinFailed; a session that stood is given up."""
 
     def close(self, now: float) -> None:
         """End the session. Ends with Closed."""

@@ -97,6 +97,10 @@ class BenchRun:
             pass
         return client
 
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
     def kill_9(self, name: str) -> None:
         """Kill one of the run's processes outright."""
         os.kill(self.pid(name), signal.SIGKILL)

@@ -27,6 +27,7 @@ def metered(path: Path) -> dict[tuple[int, int], tuple[int, int]]:
     return truth
 
 
+@pytest.mark.requirement("X2", "X3")
 @pytest.mark.slow
 def test_a_thousand_altered_and_a_thousand_replayed_messages_are_refused(tmp_path: Path) -> None:
     path = topology(tmp_path, slots=24)

@@ -28,6 +28,7 @@ def test_a_mosquitto_that_the_bench_starts(tmp_path: Path) -> None:
     passes(topology(tmp_path, bus=(EMBEDDED, "broker: mosquitto")), tmp_path / "results")
 
 
+@pytest.mark.requirement("U2")
 @pytest.mark.slow
 def test_an_external_broker_with_tls_user_and_client_certificate(tmp_path: Path) -> None:
     write_certificates(tmp_path)
@@ -67,6 +68,7 @@ def test_an_external_broker_that_is_not_there_is_a_bench_error_with_its_address(
         assert f"no broker at mqtt://127.0.0.1:{port}" in err
 
 
+@pytest.mark.requirement("A3")
 @pytest.mark.slow
 def test_scaled_time_gives_the_same_values_and_no_overrun(tmp_path: Path) -> None:
     clock = ("mode: virtual # as fast as the work allows", "mode: scaled\n  scale: 1800")
@@ -76,6 +78,7 @@ def test_scaled_time_gives_the_same_values_and_no_overrun(tmp_path: Path) -> Non
         assert values(outcome)["pacing_overruns"] == 0
 
 
+@pytest.mark.requirement("U8")
 @pytest.mark.slow
 def test_two_shards_store_the_same_values_as_one(tmp_path: Path) -> None:
     stored = []

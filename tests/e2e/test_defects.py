@@ -20,6 +20,7 @@ DEFECTS = [
 POLICY = "head_end:\n  recollection: {tries: 12, audit: 1.0}\n  settle: 7200\n"
 
 
+@pytest.mark.requirement("U10", "A4", "A5")
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "more", "expected"), DEFECTS, ids=[kind for kind, *_ in DEFECTS])
 def test_a_planted_defect_is_caught(kind: str, more: str, expected: set[str], tmp_path: Path) -> None:
@@ -28,8 +29,7 @@ def test_a_planted_defect_is_caught(kind: str, more: str, expected: set[str], tm
     # A late reading is only late when nobody asks for it before it comes.
     policy = POLICY.replace("tries: 12", "tries: 0") if kind == "late" else POLICY
     extra = f"{policy}defects:\n  - {{kind: {kind}, meters: [TWN000000000007]{more}}}\n"
-    loss = {"loss": ("loss: 0.05", "loss: 0.0"), "more": ("pv_share: 0.2", "pv_share: 0.2\n    field: {loss: 0.0}")}
-    with BenchRun(topology(tmp_path, slots=5, extra=extra, **clock, **loss), tmp_path / "results") as run:
+    with BenchRun(topology(tmp_path, slots=5, extra=extra, **clock), tmp_path / "results") as run:
         code, outcome, err = run.finish()
         assert code == 1, err
         failed = {m["name"] for m in outcome["measurements"] if m["verdict"] == "fail"}
@@ -39,6 +39,7 @@ def test_a_planted_defect_is_caught(kind: str, more: str, expected: set[str], tm
             assert "TWN000000000007" in (run.folder / "run.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.requirement("U10", "A5", "M1")
 @pytest.mark.slow
 def test_the_same_fleet_without_a_defect_passes(tmp_path: Path) -> None:
     with BenchRun(topology(tmp_path, slots=5, extra=POLICY), tmp_path / "results") as run:

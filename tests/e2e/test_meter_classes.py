@@ -33,6 +33,7 @@ MIXED = ROOT / "topologies" / "mixed-classes.yaml"
 NET = f"127.76.{os.getpid() % 256}"
 
 
+@pytest.mark.requirement("A1", "A2", "A15", "M7")
 def test_a_run_with_all_classes_of_meters_passes(tmp_path: Path) -> None:
     with BenchRun(MIXED, tmp_path) as run:
         code, outcome, err = run.finish()
@@ -107,6 +108,7 @@ def test_a_plain_client_reads_every_class_as_it_is_here(served: Served) -> None:
             assert history[-1] in {view.active(end).import_wh, view.active(end - 1800).import_wh}
 
 
+@pytest.mark.requirement("A15")
 @pytest.mark.parametrize(("place", "peer", "code"), [(2, GasMeter, 0x82), (3, WaterFlowMeter, 0x81)])
 def test_pychonet_discovers_and_reads_gas_and_water_meters(served: Served, place: int, peer: Any, code: int) -> None:
     view = served.views[place]

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 FIRST = f"127.80.{os.getpid() % 256}.1"
 CHANGED = range(3)  # one for each test that changes its meter
 READ = 9  # of the next generation, with a generator
-PROTOCOLS = ("dlms", "echonet", "wi-sun", "modbus")
+PROTOCOLS = ("dlms", "echonet", "wi-sun", "modbus", "optical", "modbus-rtu")
 
 
 class Bench:
@@ -53,7 +53,7 @@ class Bench:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     require_port()
     topology = village(tmp_path_factory.mktemp("meter"))
-    more = [word for name in ("dlms", "wi-sun", "modbus-tcp") for word in ("--protocol", name)]
+    more = [word for name in ("dlms", "wi-sun", "modbus-tcp", "optical", "modbus-rtu") for word in ("--protocol", name)]
     more += [word for index in (*CHANGED, READ) for word in ("--meter", meter_id(index))]
     with BenchServe(topology, *more, first=FIRST) as serve:
         yield Bench(topology, serve)
@@ -66,6 +66,7 @@ def meter(request: pytest.FixtureRequest) -> str:
     return meter_id(CHANGED[changing.index(request.function.__name__)])
 
 
+@pytest.mark.requirement("M2", "A7")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_each_protocol_tells_the_same_twin(bench: Bench, protocol: str) -> None:
     view = bench.twins.views[READ]
@@ -93,6 +94,7 @@ def test_rows_are_those_of_the_twin(bench: Bench, protocol: str, period: str, se
     assert len(rows) == 6
 
 
+@pytest.mark.requirement("A9", "A10")
 def test_changes_of_the_switch_and_the_limit_are_seen_by_the_next_command(bench: Bench, meter: str) -> None:
     assert bench.told(meter, "control", "switch", "open")["state"]["state"] == "disconnected"
     assert bench.told(meter, "read", "power")["values"][0]["value"] == 0
@@ -105,6 +107,7 @@ def test_changes_of_the_switch_and_the_limit_are_seen_by_the_next_command(bench:
     assert len(bench.told(meter, "events")) >= 4
 
 
+@pytest.mark.requirement("A14")
 def test_changes_of_the_firmware_survive_a_killed_shard_half_way(bench: Bench, meter: str, tmp_path: Path) -> None:
     image = tmp_path / "FW-9.1.bin"
     image.write_bytes(os.urandom(4000))

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 
+@pytest.mark.requirement("U3")
 @pytest.mark.slow
 def test_the_pipeline_benchmark_tells_rate_stages_and_ratio() -> None:
     command = [sys.executable, "-m", "bench.cli.main", "perf", "pipeline", "--readings", "3000", "--json"]

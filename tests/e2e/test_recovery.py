@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.bench_run import BenchRun, topology, values
 
 
+@pytest.mark.requirement("A4", "A16")
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["broker", "shard-0", "head-end"])
 def test_a_run_recovers_from_kill_9(victim: str, tmp_path: Path) -> None:
@@ -28,6 +29,7 @@ def test_a_run_recovers_from_kill_9(victim: str, tmp_path: Path) -> None:
             assert columns.query("SELECT count(*), count(DISTINCT (meter, slot)) FROM readings") == [(1600, 1600)]
 
 
+@pytest.mark.requirement("X2")
 @pytest.mark.slow
 def test_no_counter_is_used_twice_when_a_shard_is_killed(tmp_path: Path) -> None:
     with BenchRun(topology(tmp_path), tmp_path / "results") as run:

@@ -120,6 +120,7 @@ def test_every_twin_is_served_on_every_protocol(everything: Everything) -> None:
         assert [line["dialect"] for line in everything.lines("wi-sun", index)] == list(DIALECTS)
 
 
+@pytest.mark.requirement("M2")
 def test_pymodbus_reads_both_units_as_the_twin_is(everything: Everything) -> None:
     view, twins = everything.view(), everything.twins
     meter, panel = register_map("sunspec_202" if view.three_wire else "sunspec_201"), register_map(KW8M)
@@ -132,6 +133,7 @@ def test_pymodbus_reads_both_units_as_the_twin_is(everything: Everything) -> Non
             assert found in [expected_panel(view, second)[point.name] for second in seconds], point.name
 
 
+@pytest.mark.requirement("B2")
 def test_sticks_of_all_dialects_join_and_tell_the_power_that_udp_tells(everything: Everything) -> None:
     host = everything.host()
 
@@ -151,6 +153,7 @@ def test_sticks_of_all_dialects_join_and_tell_the_power_that_udp_tells(everythin
             assert len(set(told)) == 1
 
 
+@pytest.mark.requirement("B3", "B9")
 def test_a_wrong_password_does_not_join_by_any_dialect(everything: Everything) -> None:
     def refused(line: dict[str, Any]) -> bool:
         with stick(line, "A" * 12) as meter, pytest.raises(RefusedError, match="refused id or password"):
@@ -192,7 +195,7 @@ def test_the_file_and_the_terminals_are_gone_at_the_end(tmp_path: Path) -> None:
     topology = village(tmp_path)
     with BenchServe(topology, "--count", "1", *ports(ELSEWHERE), first=ELSEWHERE, protocol=None) as serve:
         paths = [Path(line["path"]) for line in serve.lines if "path" in line]
-        assert topology.with_suffix(".jsonl").exists() and all(path.exists() for path in paths) and len(paths) == 4
+        assert topology.with_suffix(".jsonl").exists() and all(path.exists() for path in paths) and len(paths) == 6
         code, _ = serve.stop(signal.SIGTERM)
     assert code == 0
     assert not topology.with_suffix(".jsonl").exists() and not any(path.parent.exists() for path in paths)
@@ -201,7 +204,7 @@ def test_the_file_and_the_terminals_are_gone_at_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--protocol", "smoke"], 2, "--protocol smoke: there is none; take echonet-lite, wi-sun, dlms, modbus-tcp"),
+        (["--protocol", "smoke"], 2, "--protocol smoke: there is none; take echonet-lite, wi-sun, dlms, modbus-tcp, optical, modbus-rtu"),
         (["--dialect", "X"], 2, "--dialect X: there is none; take BP35A1, RL7023, BP35C2, J11"),
         (["--memory", "{file}"], 3, "{file}: cannot keep the meters' memory there: File exists"),
     ],

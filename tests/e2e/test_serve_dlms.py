@@ -125,6 +125,7 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.requirement("M1", "M3", "M4")
 def test_registers_and_rows_are_those_of_the_twin(served: tuple[BenchServe, Twins], meter: Meter) -> None:
     _, twins = served
     view = twins.views[meter.index]
@@ -142,6 +143,7 @@ def test_registers_and_rows_are_those_of_the_twin(served: tuple[BenchServe, Twin
         assert [row.value[2].value for row in rows] == [view.active(end).import_wh % REGISTER_SPAN for end in ends]
 
 
+@pytest.mark.requirement("X2")
 def test_a_wrong_password_and_a_wrong_key_are_not_let_in(meter: Meter) -> None:
     with pytest.raises(DlmsClientException):
         meter.reader("WRONG").session().__enter__()
@@ -149,6 +151,7 @@ def test_a_wrong_password_and_a_wrong_key_are_not_let_in(meter: Meter) -> None:
         meter.manager(encryption=bytes(16)).session().__enter__()
 
 
+@pytest.mark.requirement("A9")
 def test_disconnect_survives_a_kill_of_the_process_and_reconnect_ends_it(
     served: tuple[BenchServe, Twins], meter: Meter
 ) -> None:
@@ -165,6 +168,7 @@ def test_disconnect_survives_a_kill_of_the_process_and_reconnect_ends_it(
         assert read(session, 70, SWITCH, 3) == 1
 
 
+@pytest.mark.requirement("X2")
 def test_a_replay_from_before_the_kill_is_refused(served: tuple[BenchServe, Twins], meter: Meter) -> None:
     serve, _ = served
     with meter.manager(1).session() as session:
@@ -174,6 +178,7 @@ def test_a_replay_from_before_the_kill_is_refused(served: tuple[BenchServe, Twin
         meter.manager(1).session().__enter__()
 
 
+@pytest.mark.requirement("A14")
 def test_an_image_is_resumed_after_a_kill_and_the_new_version_is_reported(
     served: tuple[BenchServe, Twins], meter: Meter
 ) -> None:
@@ -207,6 +212,7 @@ def test_an_image_is_resumed_after_a_kill_and_the_new_version_is_reported(
     assert factory().image.restart_s < PATIENCE
 
 
+@pytest.mark.requirement("A10")
 def test_a_limit_is_booked_carried_out_logged_and_pushed(served: tuple[BenchServe, Twins], meter: Meter) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, meter.manager().session() as session:
         listener.settimeout(PATIENCE)
@@ -230,6 +236,7 @@ def test_a_limit_is_booked_carried_out_logged_and_pushed(served: tuple[BenchServ
     assert event_codes()["booking_done"] in log
 
 
+@pytest.mark.requirement("X1")
 def test_a_transferred_key_holds_after_a_kill(served: tuple[BenchServe, Twins], meter: Meter) -> None:
     serve, _ = served
     new = os.urandom(16)

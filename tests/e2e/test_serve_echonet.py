@@ -96,6 +96,7 @@ async def with_pychonet(use: Callable[[ECHONETAPIClient], Awaitable[None]]) -> N
         server.close()
 
 
+@pytest.mark.requirement("B1", "M2")
 @pytest.mark.parametrize("generation", ["current", "next"])
 @pytest.mark.parametrize("generator", [False, True])
 def test_pychonet_discovers_a_twin_and_reads_what_the_twin_is(
@@ -138,6 +139,7 @@ def amperes(view: MeterView, at: float) -> dict[str, float | None]:
     return {leg: None if ma is None else round(ma / 100) / 10 for leg, ma in legs.items()}
 
 
+@pytest.mark.requirement("B1", "M1")
 def test_half_hours_and_a_day_of_history_are_those_of_the_twin(served: tuple[BenchServe, Twins]) -> None:
     serve, twins = served
     view = of_kind(twins, "current", True)
@@ -209,6 +211,7 @@ def test_a_question_to_the_group_is_answered_by_every_twin(served: tuple[BenchSe
             missing.discard(host)
 
 
+@pytest.mark.requirement("B4")
 def test_the_first_twin_also_answers_by_ipv6(served: tuple[BenchServe, Twins]) -> None:
     serve, twins = served
     endpoint = serve.endpoints[meter_id(0)]

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from twins.clock import Clock
-from twins.rack.faults import Fault, Faulty, FrontEnd
+from twins.rack.faults import Conversation, Fault, Faulty, FrontEnd
 from twins.rack.wires.tcp import TcpWire
 
 Answer = TypeVar("Answer")
@@ -32,18 +32,50 @@ class RealClock:
         return max(0.0, when - time.time())
 
 
+class Heard:
+    """A front end, and all bytes that its clients have sent."""
+
+    def __init__(self, front_end: FrontEnd) -> None:
+        self._front_end, self.bytes = front_end, bytearray()
+
+    def connect(self, now: float) -> Conversation:
+        return _Listening(self._front_end.connect(now), self.bytes)
+
+    def afflict(self, fault: Fault, present: bool, now: float) -> None:
+        self._front_end.afflict(fault, present, now)
+
+
+class _Listening:
+    def __init__(self, inner: Conversation, heard: bytearray) -> None:
+        self._inner, self._heard = inner, heard
+        self.take, self.due = inner.take, inner.due
+
+    def receive(self, data: bytes, now: float) -> None:
+        self._heard += data
+        self._inner.receive(data, now)
+
+    @property
+    def lost(self) -> bool:
+        return self._inner.lost
+
+
 class Wired:
-    """One front end behind a socket, and the faults that can be put on it."""
+    """One front end behind a socket, what it was told, and the faults that can be put on it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, front_end: FrontEnd, clock: Clock | None = None) -> None:
         self._loop, self._clock = loop, clock or RealClock()
-        self._faulty = Faulty(front_end)
+        self._heard = Heard(front_end)
+        self._faulty = Faulty(self._heard)
         self._wire = TcpWire(self._faulty, self._clock)
-        asyncio.run_coroutine_threadsafe(self._wire.open(), loop).result(PATIENCE)
+        self.open()
 
     @property
     def address(self) -> str:
         return f"{self._wire.address}:{self._wire.port}"
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
 
     def call(self, action: Callable[[], Answer]) -> Answer:
         """Do something in the event loop, where the front ends live."""
@@ -53,13 +85,29 @@ class Wired:
 
         return asyncio.run_coroutine_threadsafe(do(), self._loop).result(PATIENCE)
 
+    def heard(self) -> bytes:
+        """What clients have sent since this was asked before."""
+
+        def look() -> bytes:
+            heard = bytes(self._heard.bytes)
+            self._heard.bytes.clear()
+            return heard
+
+        return self.call(look)
+
     def inject(self, fault: Fault, *, times: int | None = 1, seconds: float = 1.0) -> None:
         self.call(lambda: self._faulty.inject(fault, self._clock.now(), times=times, seconds=seconds))
 
     def clear(self, fault: Fault) -> None:
         self.call(lambda: self._faulty.clear(fault, self._clock.now()))
 
+    def open(self) -> None:
+        """Take the port: a free one at first, later the same again."""
+        asyncio.run_coroutine_threadsafe(self._wire.open(), self._loop).result(PATIENCE)
+        self._open = True
+
     def close(self) -> None:
+        self._open = False
         self.call(self._wire.close)
         self.call(lambda: None)  # connections end in the next turn
 

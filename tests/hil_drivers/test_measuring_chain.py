@@ -16,6 +16,7 @@ from twins.rack.world.hidden import Hidden
 from twins.rack.world.meter import EmulatedMeter, MeterSpec
 
 
+@pytest.mark.requirement("U1", "M11")
 @pytest.mark.parametrize(
     "hidden",
     [Hidden(), Hidden(gain_percent=1.5), Hidden(phase_deg=3.0), Hidden(gain_percent=-0.3, phase_deg=-0.5)],

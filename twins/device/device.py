@@ -55,8 +55,9 @@ _ACTIVE_PARTS = ("limiter", "limit_booking", "switch_booking", "restart")
 class Device:
     """A twin that things can be done to.
 
-    ``told`` is called with each event code, after it was logged; ``restarted`` when it runs another firmware.
-    ``ignores_bookings`` plants that defect.
+    ``told`` is called with each event code, after it was logged; ``restarted`` when it runs another firmware; those in
+    ``started`` whenever it begins to run, be it after an outage. ``line`` brings what feeds it to an instant and tells
+    whether the meter runs on it then; a twin's does. ``ignores_bookings`` plants that defect.
     """
 
     def __init__(self, view: MeterView, clocks: Clocks, memory: MeterMemory, *, ignores_bookings: bool = False) -> None:
@@ -65,6 +66,8 @@ class Device:
         self.view, self.memory = view, memory
         self.told: Callable[[int], None] = lambda code: None
         self.restarted: Callable[[], None] = lambda: None
+        self.started: list[Callable[[], None]] = []
+        self.line: Callable[[float], bool] = lambda now: True
         self._clocks = clocks
         self._supply()
         self._clocks.put_shift(view.index, shift_at(memory.shifts, math.inf))
@@ -131,12 +134,22 @@ class Device:
             with self.memory.together():
                 self._restore(outage=True)
                 self.log("power_up")
+        self._tell_start()
 
     @property
     def alive(self) -> bool:
         """Whether the meter runs at all: it has a line, and is not starting into another firmware."""
-        restart = self.memory.restart
-        return self._open(outage=True) is None and (restart is None or self.now < restart.begins)
+        fed, restart = self.line(self.now), self.memory.restart
+        return fed and self._open(outage=True) is None and (restart is None or self.now < restart.begins)
+
+    def answers(self, now: float) -> bool:
+        """Whether it is alive at an instant, which is the device's now from then on."""
+        self.now = now
+        return self.alive
+
+    def _tell_start(self) -> None:
+        for tell in self.started:
+            tell()
 
     # Limit
 
@@ -211,6 +224,7 @@ class Device:
         self.memory.restart = None
         self.log("image_activated")
         self.restarted()
+        self._tell_start()
 
     def _run_booking(self, part: str) -> None:
         booking: Booking = self.memory.part(part)
@@ -263,7 +277,7 @@ class Device:
         """Make the view's home have the supply that the memory says."""
         spans = [Span(o.begin, FOREVER if o.end is None else o.end) for o in self.memory.openings]
         if spans:
-            self.view.meters.interrupt(self.view.row, _joined(spans))
+            self.view.interrupt(_joined(spans), switched_off=self._open(outage=False) is not None, now=self.now)
 
 
 _OPENING = frozenset({Command.REMOTE_DISCONNECT, Command.LOCAL_DISCONNECT, Command.MANUAL_DISCONNECT})

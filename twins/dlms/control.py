@@ -14,7 +14,7 @@ from protocols.dlms.errors import RefusalError
 from protocols.dlms.image import ImageState, ImageTransfer, Status, image_transfer_object
 from protocols.dlms.limiter import Limits, limiter_object
 from protocols.dlms.objects import Attr, Call, CosemObject
-from protocols.dlms.roles import IDENTIFIED, NOBODY
+from protocols.dlms.roles import CONTROLLERS, IDENTIFIED, NOBODY
 from protocols.dlms.values import (
     boolean,
     enum,
@@ -43,7 +43,7 @@ _STEPS_A = (10, 15, 20, 30, 40, 50, 60)  # contract steps of Japan: the scripts 
 
 
 def clock_object(device: Device) -> CosemObject:
-    """The meter's clock (IC8): read by everybody, set and shifted by the management client."""
+    """The meter's clock (IC8): read by everybody, set and shifted by the management client and on site."""
 
     def put(to: int) -> None:
         if to not in _CLOCK_RANGE:
@@ -60,13 +60,13 @@ def clock_object(device: Device) -> CosemObject:
         put(device.time + take_integer(value, DataType.INT16))
 
     def to_nearest(seconds: int) -> Call:
-        return Call(lambda value: put((device.time + seconds // 2) // seconds * seconds))
+        return Call(lambda value: put((device.time + seconds // 2) // seconds * seconds), CONTROLLERS)
 
     return CosemObject(
         8,
         names.CLOCK,
         {
-            "time": Attr(lambda: octets(DateTime.from_unix(device.time).to_bytes()), set_time),
+            "time": Attr(lambda: octets(DateTime.from_unix(device.time).to_bytes()), set_time, write=CONTROLLERS),
             "time_zone": Attr(Data(DataType.INT16, JST_DEVIATION)),
             "status": Attr(uint8(0)),
             "daylight_savings_begin": Attr(octets(_NEVER)),
@@ -79,7 +79,7 @@ def clock_object(device: Device) -> CosemObject:
             "adjust_to_quarter": to_nearest(900),
             "adjust_to_measuring_period": to_nearest(SLOT_SECONDS),
             "adjust_to_minute": to_nearest(60),
-            "shift_time": Call(shift),
+            "shift_time": Call(shift, CONTROLLERS),
         },
     )
 
@@ -117,7 +117,9 @@ def script_objects(device: Device) -> list[CosemObject]:
         def execute(value: Data | None) -> None:
             device.run_script(name, take_integer(value, DataType.UINT16))
 
-        return CosemObject(9, name, {"scripts": Attr(array(*scripts), read=IDENTIFIED)}, {"execute": Call(execute)})
+        return CosemObject(
+            9, name, {"scripts": Attr(array(*scripts), read=IDENTIFIED)}, {"execute": Call(execute, CONTROLLERS)}
+        )
 
     switch = [
         _script(selector, 2, 70, bytes([0, 0, 96, 3, 10, 255]), 1 + (selector + 1) % 2) for selector in SWITCH_SCRIPT
@@ -162,12 +164,13 @@ def booking_object(device: Device, part: str, name: bytes, table: bytes) -> Cose
         22,
         name,
         {
-            "executed_script": Attr(script, set_script, read=IDENTIFIED),
+            "executed_script": Attr(script, set_script, read=IDENTIFIED, write=CONTROLLERS),
             "type": Attr(enum(_SCHEDULE_TYPE), read=IDENTIFIED, write=NOBODY),
             "execution_time": Attr(
                 lambda: array(*(structure(octets(at), octets(day)) for at, day in booking().times)),
                 set_times,
                 read=IDENTIFIED,
+                write=CONTROLLERS,
             ),
         },
     )

@@ -97,10 +97,10 @@ def _demand(device: Device) -> CosemObject:
         return highest_demand(device.view, slot)
 
     def value() -> Data:
-        return uint32(of_slot(slot_of(device.now))[0])
+        return uint32(of_slot(slot_of(device.view.record_time(device.now)))[0])
 
     def captured() -> Data:
-        return octets(DateTime.from_unix(of_slot(slot_of(device.now))[1]).to_bytes())
+        return octets(DateTime.from_unix(of_slot(slot_of(device.view.record_time(device.now)))[1]).to_bytes())
 
     return _extended(names.MAX_DEMAND, value, _W, 0, captured)
 

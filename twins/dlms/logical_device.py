@@ -5,14 +5,17 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
+from protocols.dlms.acse import Mechanism
 from protocols.dlms.association import sap_list
 from protocols.dlms.axdr import Data, array, octets
 from protocols.dlms.device import LogicalDevice
+from protocols.dlms.hdlc_server import HdlcConnection
 from protocols.dlms.image import Status
 from protocols.dlms.keys import KeyRing
 from protocols.dlms.objects import Attr, CosemObject, ObjectModel
-from protocols.dlms.roles import EVERYBODY, IDENTIFIED, READER
+from protocols.dlms.roles import EVERYBODY, HAND_TERMINAL, IDENTIFIED, ON_SITE_ROLES, READER
 from protocols.dlms.security_setup import receive_counter_object, security_setup_object
 from protocols.dlms.values import enum, uint8, uint16, uint32
 from protocols.dlms.wrapper import PORT
@@ -24,7 +27,7 @@ from twins.dlms.control import control_objects, image_object
 from twins.dlms.instruments import attached_meters, instruments
 from twins.dlms.push import Pusher, factory_push, push_object
 from twins.dlms.records import records
-from twins.dlms.security import TwinSecurity, factory_secrets, reader_password
+from twins.dlms.security import TwinSecurity, factory_secrets, reader_password, terminal_password
 from twins.memory.journal import MemoryJournal
 from twins.memory.memory import MeterMemory
 from twins.meter.clock import Clocks
@@ -66,6 +69,7 @@ class TwinDevice:
         self.device = Device(view, clocks, memory, ignores_bookings="ignores-booking" in planted)
         self.security = TwinSecurity(self.device, self.title, forgets="accepts-replay" in planted)
         self.password = reader_password(master, self.title)
+        self.terminal_password = terminal_password(master, self.title)
         self.logical = LogicalDevice(
             ObjectModel(()),
             self.security,
@@ -74,6 +78,8 @@ class TwinDevice:
             holds=(lambda right, given: True) if "accepts-wrong-password" in planted else hmac.compare_digest,
             max_pdu=factory().dlms.max_pdu,
         )
+        self._on_site = self._at_the_optical_port(planted)
+        self._repeats = "repeats-on-site" in planted
         self.pusher = Pusher(self.device, self.security, lambda: self.logical.objects)
         self._file = ImageFile(journal.folder / "images" / f"{view.index}.bin")
         image, self._transfer = image_object(self.device, self._file, planted)
@@ -82,12 +88,27 @@ class TwinDevice:
         self.device.told, self.device.restarted = self._told, self._restarted
         self._finish_activation()
 
+    def optical(self) -> HdlcConnection:
+        """The optical port with nothing on it."""
+        return HdlcConnection(self._on_site, repeats=self._repeats)
+
+    def _at_the_optical_port(self, defects: frozenset[str]) -> LogicalDevice:
+        """The same device for whoever stands in front of the meter: also for a hand terminal, with its password."""
+        terminal = ON_SITE_ROLES[HAND_TERMINAL]
+        if "optical-open" in defects:
+            terminal = replace(terminal, mechanism=Mechanism.NONE)
+        return replace(
+            self.logical,
+            roles={**ON_SITE_ROLES, HAND_TERMINAL: terminal},
+            passwords={**self.logical.passwords, HAND_TERMINAL: self.terminal_password},
+        )
+
     def _objects(self, defects: frozenset[str]) -> list[CosemObject]:
         return [
             *_names(self.device),
             *_network(),
             *instruments(self.device),
-            *records(self.device),
+            *records(self.device, rewrites="rewrites-history" in defects),
             *control_objects(self.device, defects),
             push_object(self.device, self.pusher),
             security_setup_object(self.security),

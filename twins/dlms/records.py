@@ -6,6 +6,7 @@ row says whether the line failed in its period.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -15,14 +16,18 @@ from protocols.dlms.objects import CosemObject
 from protocols.dlms.profile import REGISTER_SPAN
 from protocols.dlms.profile_generic import CLOCK_COLUMN, Column, Row, profile_object
 from protocols.dlms.values import uint8, uint16, uint32
+from protocols.slots import SLOT_SECONDS
 from twins.device.device import Device
 from twins.dlms import names
 from twins.memory.parts import MOST_EVENTS
-from twins.meter.profiles import ends_kept, rule
+from twins.meter.profiles import rule
+from twins.meter.view import Active
 from twins.meter.view import Row as MeterRow
 
 POWER_DOWN: Final = 0x80
 """Status bit of a row in whose period the line failed."""
+
+_OLD, _KWH = 3600, 1000  # s and Wh of the planted defect
 
 STATUS_COLUMN: Final = Column(1, names.STATUS, 2)
 
@@ -37,10 +42,13 @@ _CELLS: Final[dict[str, tuple[bytes, Callable[[MeterRow], int]]]] = {
 
 
 class LoadProfile:
-    """The rows of one period (s) that a device has: a :class:`protocols.dlms.profile_generic.RowSource`."""
+    """The rows of one period (s) that a device has: a :class:`protocols.dlms.profile_generic.RowSource`.
 
-    def __init__(self, device: Device, period: int, keep: int, cells: Sequence[str]) -> None:
-        self._device = device
+    ``rewrites`` plants that defect.
+    """
+
+    def __init__(self, device: Device, period: int, keep: int, cells: Sequence[str], *, rewrites: bool = False) -> None:
+        self._device, self._rewrites = device, rewrites
         self.period, self.capacity = period, keep // period
         self._cells = [_CELLS[name][1] for name in cells]
         self.columns = (CLOCK_COLUMN, STATUS_COLUMN, *(Column(3, _CELLS[name][0], 2) for name in cells))
@@ -51,20 +59,21 @@ class LoadProfile:
 
     def between(self, first: int | None, last: int | None) -> Iterable[Row]:
         """Rows by their time."""
-        now = self._device.now
-        found = self._device.view.record(self.period, 0 if first is None else first, now if last is None else last, now)
-        return map(self._row, found)
+        begin, end = 0 if first is None else first, math.inf if last is None else last
+        return map(self._row, self._device.view.record(self.period, begin, end, self._device.now))
 
     def entries(self, first: int, last: int) -> Iterable[Row]:
         """Rows by their number."""
         ends = self._ends()[first - 1 : last]
         return self.between(ends[0], ends[-1])
 
-    def _ends(self) -> range:
-        own = rule(self._device.view.meter_class, self._device.view.generation, self.period)
-        return ends_kept(own, 0, self._device.now, self._device.now) if own else range(0)
+    def _ends(self) -> Sequence[int]:
+        return self._device.view.ends(self.period, self._device.now)
 
     def _row(self, row: MeterRow) -> Row:
+        if self._rewrites and row.end <= self._device.now - _OLD:
+            imported, exported = row.active
+            row = row._replace(active=Active(imported + _KWH, exported))
         failed = any(
             opening.outage and opening.begin < row.end and (opening.end is None or opening.end > row.end - self.period)
             for opening in self._device.memory.openings
@@ -100,14 +109,18 @@ class EventLog:
         return [(_stamp(e.time), encode(uint16(e.code))) for e in list(self._device.memory.events)[first - 1 : last]]
 
 
-def records(device: Device) -> list[CosemObject]:
-    """The profiles that a meter of this class and generation has, and its event log."""
+def records(device: Device, *, rewrites: bool = False) -> list[CosemObject]:
+    """The profiles that a meter of this class and generation has, and its event log; ``rewrites`` plants a defect."""
     found = []
     for period, name in names.PROFILES.items():
         own = rule(device.view.meter_class, device.view.generation, period)
         if own is not None and own.collected:
             cells = [cell for column in own.columns for cell in _cells_of(column, device.view.three_wire)]
-            found.append(profile_object(name, LoadProfile(device, period, own.keep, cells)))
+            found.append(
+                profile_object(
+                    name, LoadProfile(device, period, own.keep, cells, rewrites=rewrites and period == SLOT_SECONDS)
+                )
+            )
 
     def clear() -> None:
         device.memory.note("events", None)

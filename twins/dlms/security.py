@@ -30,7 +30,16 @@ def factory_secrets(ring: KeyRing, title: bytes) -> Secrets:
 
 def reader_password(master: bytes, title: bytes) -> bytes:
     """Password of the LLS client *reader* of one meter, ASCII."""
-    return hmac.digest(master, b"reader password\0" + title, "sha256").hex()[:_PASSWORD_LENGTH].upper().encode()
+    return _password(master, b"reader password", title)
+
+
+def terminal_password(master: bytes, title: bytes) -> bytes:
+    """Password of the hand terminal at the optical port of one meter, ASCII."""
+    return _password(master, b"hand terminal password", title)
+
+
+def _password(master: bytes, purpose: bytes, title: bytes) -> bytes:
+    return hmac.digest(master, purpose + b"\0" + title, "sha256").hex()[:_PASSWORD_LENGTH].upper().encode()
 
 
 class TwinSecurity(SecuritySetup):

@@ -36,6 +36,27 @@ _SENDING = 64  # pushes of all meters that are sent at a time: a booking for all
 log = logging.getLogger(__name__)
 
 
+def ids_of(twin: TwinDevice) -> dict[str, str]:
+    """What a client must know of a twin besides its keys: names, client addresses, the reader's password."""
+    return {
+        "system_title": twin.title.hex().upper(),
+        "logical_device": str(twin.logical.address),
+        "client_public": str(PUBLIC),
+        "client_reader": str(READER),
+        "client_management": str(MANAGEMENT),
+        "reader_password": twin.password.decode(),
+    }
+
+
+def keys_of(twin: TwinDevice) -> dict[str, str]:
+    """The keys in force, in hex."""
+    encryption, authentication = twin.security.keys()
+    found = {"encryption": encryption, "authentication": authentication}
+    return {
+        name: key.hex().upper() for name, key in (found | {"wrapping": twin.device.memory.secrets.wrapping}).items()
+    }
+
+
 class DlmsService:
     """Serves ``devices`` at ``addresses`` (IPv4, one each) on a TCP port."""
 
@@ -64,19 +85,8 @@ class DlmsService:
                 protocol="dlms",
                 address=address,
                 port=self._port,
-                ids={
-                    "system_title": each.title.hex().upper(),
-                    "logical_device": str(each.logical.address),
-                    "client_public": str(PUBLIC),
-                    "client_reader": str(READER),
-                    "client_management": str(MANAGEMENT),
-                    "reader_password": each.password.decode(),
-                },
-                keys={
-                    "encryption": each.security.keys()[0].hex().upper(),
-                    "authentication": each.security.keys()[1].hex().upper(),
-                    "wrapping": each.device.memory.secrets.wrapping.hex().upper(),
-                },
+                ids=ids_of(each),
+                keys=keys_of(each),
                 about={"transport": "wrapper", "security_suite": "0"},
             )
             for each, address in zip(self._devices, self._addresses, strict=True)
@@ -120,7 +130,7 @@ class DlmsService:
         each, writers = self._devices[place], self._writers[place]
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if not each.device.alive or len(writers) >= CONNECTIONS:
+            if not each.device.answers(self._clock.now()) or len(writers) >= CONNECTIONS:
                 _cut(writer)
                 return
             writers.add(writer)
@@ -157,8 +167,7 @@ class DlmsService:
 
     def _next_answer(self, each: TwinDevice, answers: Iterator[bytes]) -> bytes | None:
         """The next answer; all that changed with it is written down. None when there is no further one."""
-        each.device.now = self._clock.now()
-        if not each.device.alive:
+        if not each.device.answers(self._clock.now()):
             raise ConnectionResetError("the meter is off")
         with each.device.memory.together():
             return next(answers, None)

@@ -33,8 +33,8 @@ class Demand:
 
     def newest(self, now: float) -> Watts:
         """Of the newest half-hour that has ended."""
-        end = newest_end(_PERIOD, now)
-        return _mean(self._view.active(end - _PERIOD), self._view.active(end))
+        end = newest_end(_PERIOD, self._view.record_time(now))
+        return _mean(self._view.ended(end - _PERIOD), self._view.ended(end))
 
     def at(self, times: Sequence[datetime], now: float) -> list[Watts | None]:
         """Of the half-hours that ended at wall-clock times, which follow each other; None where there is no row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 
 from protocols.echonet.classes import NODE_PROFILE, DeviceTable, Options, object_class, resolve
@@ -24,12 +24,20 @@ _UNIQUE_ID_FORM = b"\xfe"  # EPC 83: a number that the maker gives, behind its c
 class TwinNode:
     """One twin on ECHONET Lite, sans-I/O. ``master`` is the master key of its fleet (for the B-route id).
 
+    ``runs`` tells whether the meter is alive at an instant: while it is not, nothing is answered and nothing told.
     ``defects`` are planted faults by name: those of :mod:`twins.echonet.registers`, ``wrong-sign``, and here
     ``no-infc-repeat``.
     """
 
-    def __init__(self, view: MeterView, clocks: Clocks, master: bytes, defects: Collection[str] = ()) -> None:
-        self.view = view
+    def __init__(
+        self,
+        view: MeterView,
+        clocks: Clocks,
+        master: bytes,
+        defects: Collection[str] = (),
+        runs: Callable[[float], bool] = lambda now: True,
+    ) -> None:
+        self.view, self.runs = view, runs
         kind = kind_of(view)
         self.eoj, self.release = kind.eoj, kind.release
         self.credentials = route_b(master, view.index)
@@ -42,6 +50,8 @@ class TwinNode:
 
     def receive(self, data: bytes, sender: Address, now: float, *, multicast: bool = False) -> list[Outgoing]:
         """Take one datagram at a true instant: the answers, and what a change has to be announced."""
+        if not self.runs(now):
+            return []
         self._meter.now = now
         outgoing = self._node.receive(data, sender, multicast=multicast)
         for epc in self._meter.take_changes():
@@ -58,6 +68,8 @@ class TwinNode:
         Which properties that are is the class's matter; gas and water meters tell nothing. ``steady`` is the time that
         :meth:`due` counts in, in seconds.
         """
+        if not self.runs(now):
+            return []
         self._meter.now = now
         rule = half_hour_notification(self.eoj.class_code)
         epcs = [epc for epc in rule.properties if epc in self._table.get_map] if rule else []

@@ -63,8 +63,8 @@ class Registers:
 
     def minute(self, now: float) -> At:
         """At the newest full minute."""
-        end = newest_end(int(MINUTE.total_seconds()), now)
-        return At(wall(end), self._view.active(end))
+        end = newest_end(int(MINUTE.total_seconds()), self._view.record_time(now))
+        return At(wall(end), self._view.ended(end))
 
     def day(self, day: Raw, now: float) -> list[Active | None]:
         """At the 48 instants of the day that lies ``day`` days back; all None while no day was selected."""

@@ -46,14 +46,15 @@ class EchonetService:
 
     def endpoints(self) -> list[Endpoint]:
         """Where the nodes answer, and what they are."""
-        return [self._endpoint(place, node) for place, node in enumerate(self._nodes)]
+        places = enumerate(zip(self._nodes, self._udp.addresses, strict=True))
+        return [self._endpoint(place, node, address) for place, (node, address) in places if address is not None]
 
-    def _endpoint(self, place: int, node: TwinNode) -> Endpoint:
+    def _endpoint(self, place: int, node: TwinNode, address: str) -> Endpoint:
         who = node.view.identity
         return Endpoint(
             meter=who.meter,
             protocol="echonet-lite",
-            address=self._udp.addresses[place],
+            address=address,
             ipv6=self._udp.ipv6 if place == 0 else None,
             port=self._udp.port,
             ids={
@@ -64,6 +65,10 @@ class EchonetService:
             },
             about={"eoj": str(node.eoj), "release": node.release},
         )
+
+    def announce(self, place: int) -> None:
+        """A node that has started says to everybody what it has."""
+        self._udp.send(place, self._nodes[place].announce())
 
     def close(self) -> None:
         """Let go of the addresses, and say what went wrong meanwhile."""
@@ -90,7 +95,8 @@ class EchonetService:
             self._tell_half_hour(place, now, steady)
         if self._notify is not None:
             for place, node in enumerate(self._nodes):
-                self._udp.send(place, node.due(steady))
+                if node.runs(now):
+                    self._udp.send(place, node.due(steady))
 
     def _tell_half_hour(self, place: int, now: float, steady: float) -> None:
         node = self._nodes[place]

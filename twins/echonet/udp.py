@@ -44,20 +44,22 @@ _Datagram = tuple[socket.socket, bytes, tuple[Any, ...], bool]
 
 
 class UdpTwins:
-    """Nodes at IPv4 addresses, one each, the first also at ``[::1]`` where the machine has that.
+    """Nodes at IPv4 addresses, one each, the first also at ``[::1]`` where the machine has that, if ``six``.
 
-    :meth:`open` binds, :meth:`start` begins to answer on the running event loop, :meth:`close` ends it. ``ipv6`` is the
-    IPv6 address in use, or None. ``lost`` counts what could not be sent, ``refused`` the too frequent requests.
-    ``everybody`` joins the group with the other media of the same twins.
+    A node whose address is None is on other media alone. :meth:`open` binds, :meth:`start` begins to answer on the
+    running event loop, :meth:`close` ends it. ``ipv6`` is the IPv6 address in use, or None. ``lost`` counts what could
+    not be sent, ``refused`` the too frequent requests. ``everybody`` joins the group with the other media of the same
+    twins.
     """
 
     def __init__(
         self,
         nodes: Sequence[TwinNode],
-        addresses: Sequence[str],
+        addresses: Sequence[str | None],
         clock: Clock,
         port: int = PORT,
         *,
+        six: bool = True,
         everybody: Everybody | None = None,
         pace: Pace | None = None,
     ) -> None:
@@ -68,10 +70,11 @@ class UdpTwins:
         self._queues: list[RequestQueue[_Datagram]] = [RequestQueue(wire) for _ in nodes]
         self._turns: dict[int, asyncio.TimerHandle] = {}  # by place: when what waits comes to its turn
         self._clock, self.port = clock, port
-        self._sockets: list[socket.socket] = []
+        self._wants_six = six
+        self._sockets: list[socket.socket | None] = []
         self._group: socket.socket | None = None
         self._six: socket.socket | None = None
-        self._own = frozenset({*addresses, IPV6_LOOPBACK})
+        self._own: frozenset[str | None] = frozenset({*addresses, IPV6_LOOPBACK})
         self.lost = 0
 
     @property
@@ -93,13 +96,13 @@ class UdpTwins:
                 raise AddressError(f"{address} port {self.port} (UDP) is in use")
         try:
             for address in self.addresses:
-                self._sockets.append(_bound(socket.AF_INET, address, self.port))
-                own = socket.inet_aton(address)
-                self._sockets[-1].setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
+                self._sockets.append(None if address is None else _speaking(address, self.port))
         except AddressError:
             self.close()
             raise
         self._group = self._join()
+        if not self._wants_six:
+            return
         if IPV6_LOOPBACK in in_use:
             log.warning("[%s]:%d (UDP) is in use, the first twin answers by IPv4 alone", IPV6_LOOPBACK, self.port)
         else:
@@ -109,13 +112,15 @@ class UdpTwins:
         """Begin to answer, and tell everybody which objects there are."""
         loop = asyncio.get_running_loop()
         for place, own in enumerate(self._sockets):
-            loop.add_reader(own, self._hear, own, place)
+            if own is not None:
+                loop.add_reader(own, self._hear, own, place)
         if self._group:
             loop.add_reader(self._group, self._hear_group, self._group)
         if self._six:
             loop.add_reader(self._six, self._hear, self._six, 0)
         for place, node in enumerate(self._nodes):
-            self.send(place, node.announce())
+            if node.runs(self._clock.now()):
+                self.send(place, node.announce())
 
     def close(self) -> None:
         """Close all sockets."""
@@ -150,7 +155,8 @@ class UdpTwins:
         received = _receive(group)
         if received is not None and received[1][0] not in self._own:
             for place, own in enumerate(self._sockets):
-                self._serve(own, place, *received, multicast=True)
+                if own is not None:
+                    self._serve(own, place, *received, multicast=True)
 
     def _serve(
         self, own: socket.socket, place: int, data: bytes, source: tuple[Any, ...], multicast: bool = False
@@ -184,7 +190,9 @@ class UdpTwins:
             else:  # no group on IPv6: who asked is everybody
                 self._transmit(own, item.data, reply)
 
-    def _transmit(self, own: socket.socket, data: bytes, to: tuple[Any, ...]) -> None:
+    def _transmit(self, own: socket.socket | None, data: bytes, to: tuple[Any, ...]) -> None:
+        if own is None:
+            return
         try:
             own.sendto(data, to)
         except OSError:
@@ -226,6 +234,12 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
     except OSError as error:
         own.close()
         raise AddressError(f"{address} port {port} (UDP) cannot be had: {error.strerror}") from None
+    return own
+
+
+def _speaking(address: str, port: int) -> socket.socket:
+    own = _bound(socket.AF_INET, address, port)
+    own.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
     return own
 
 

@@ -50,5 +50,5 @@ def ends_kept(of: ProfileRule, first: float, last: float, now: float) -> range:
     """Stamps of the rows from ``first`` to ``last`` (both included) that are there at ``now``."""
     newest = newest_end(of.period, now)
     low = max(-int(-first // of.period) * of.period, newest - of.keep + of.period)
-    high = min(newest_end(of.period, last), newest)
+    high = newest_end(of.period, min(last, now))
     return range(low, high + 1, of.period)

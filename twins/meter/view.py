@@ -6,7 +6,7 @@ that do not exist are None; times are true Unix seconds, and what *now* is, the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +16,10 @@ from twins.fleet import FleetError
 from twins.meter.display import counts
 from twins.meter.high_voltage import high_voltage, phases, terminal_voltage
 from twins.meter.identity import Identity, identity
+from twins.meter.interruptions import Span
 from twins.meter.meters import Meters
 from twins.meter.parameters import Generation, generation_parameters
-from twins.meter.profiles import newest_end, rule
+from twins.meter.profiles import ends_kept, newest_end, rule
 from twins.meter.traits import kinds
 
 
@@ -121,10 +122,18 @@ class MeterView:
             for normal, reverse in zip(imported.tolist(), (total - imported).tolist(), strict=True)
         ]
 
+    def record_time(self, now: float) -> float:
+        """By which time it keeps its records (Unix s): true time, whatever its clock shows."""
+        return now
+
+    def ended(self, end: int) -> Active:
+        """Active registers at the end of a period, by the time of :meth:`record_time`."""
+        return self.active(end)
+
     def half_hour(self, now: float) -> tuple[int, Active]:
         """Stamp and registers of the newest :00 or :30."""
-        end = newest_end(SLOT_SECONDS, now)
-        return end, self.active(end)
+        end = newest_end(SLOT_SECONDS, self.record_time(now))
+        return end, self.ended(end)
 
     def power_w(self, at: float) -> int:
         """Active power of a second in W; negative is export."""
@@ -147,6 +156,11 @@ class MeterView:
             voltage_r_mv=voltage_r,
             voltage_t_mv=voltage_t if self.three_wire else None,
         )
+
+    def ends(self, period: int, now: float) -> Sequence[int]:
+        """Stamps of the rows of a record that are there now, oldest first; none where there is no such record."""
+        own = rule(self.meter_class, self.generation, period)
+        return ends_kept(own, 0, now, now) if own else ()
 
     def record(self, period: int, first: float, last: float, now: float) -> list[Row]:
         """Rows of the record with this period (s), stamped ``first`` to ``last``, that are there now; oldest first."""
@@ -174,3 +188,10 @@ class MeterView:
             return []
         rows = {row.end: row for row in self.record(period, min(ends), max(ends), now)}
         return [rows.get(end) for end in ends]
+
+    def interrupt(self, spans: Iterable[Span], *, switched_off: bool, now: float) -> None:
+        """All times in which the home had no supply, in place of those known.
+
+        ``switched_off`` tells whether the meter's own switch is open now; a home does without it either way.
+        """
+        self.meters.interrupt(self.row, spans)

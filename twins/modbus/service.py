@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from protocols.modbus.maps import KW8M, register_map
 from protocols.modbus.mbap import PORT
@@ -27,6 +27,7 @@ PROTOCOL = "modbus-tcp"
 class ModbusService:
     """Serves the twins of ``views`` at ``addresses``, one each; ``defects`` are planted faults by meter index.
 
+    ``runs`` tells of each whether it is alive at an instant; all always are where it is not given.
     A :class:`twins.serving.endpoint.Service`. The views should be of low-voltage electricity meters.
     """
 
@@ -37,10 +38,15 @@ class ModbusService:
         clock: Clock,
         port: int = PORT,
         defects: Mapping[int, Collection[str]] | None = None,
+        runs: Sequence[Callable[[float], bool]] | None = None,
     ) -> None:
         planted = defects or {}
+        alive = runs or [_always] * len(views)
         self._views, self._addresses, self._port = views, addresses, port
-        self._clients = [Clients(units_of(view, clock, planted.get(view.index, ()))) for view in views]
+        self._clients = [
+            Clients(units_of(view, clock, planted.get(view.index, ())), _at(clock, each))
+            for view, each in zip(views, alive, strict=True)
+        ]
         self._sockets: list[socket.socket] = []
 
     def open(self) -> None:
@@ -78,12 +84,30 @@ class ModbusService:
         self._sockets = []
 
     def _endpoint(self, view: MeterView, address: str) -> Endpoint:
-        models = ", ".join(map(str, sunspec_models(view)))
         return Endpoint(
             meter=view.identity.meter,
             protocol=PROTOCOL,
             address=address,
             port=self._port,
-            ids={"sunspec": str(SUNSPEC_UNIT), KW8M: str(KW8M_UNIT)},
-            about={"sunspec_models": f"{models} from {BASE} on", KW8M: f"{register_map(KW8M).title}, low word first"},
+            ids=ids_of(),
+            about=about_of(view),
         )
+
+
+def ids_of() -> dict[str, str]:
+    """The unit of each map."""
+    return {"sunspec": str(SUNSPEC_UNIT), KW8M: str(KW8M_UNIT)}
+
+
+def about_of(view: MeterView) -> dict[str, str]:
+    """The maps in words."""
+    models = ", ".join(map(str, sunspec_models(view)))
+    return {"sunspec_models": f"{models} from {BASE} on", KW8M: f"{register_map(KW8M).title}, low word first"}
+
+
+def _always(now: float) -> bool:
+    return True
+
+
+def _at(clock: Clock, runs: Callable[[float], bool]) -> Callable[[], bool]:
+    return lambda: runs(clock.now())

@@ -8,6 +8,7 @@ asked least recently is closed.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from protocols.modbus.server import Connection, Unit
@@ -20,10 +21,13 @@ _UNSENT_MOST = 16_384  # bytes of answers that wait in memory before reading sto
 
 
 class Clients:
-    """The connections of one twin with these units, the least recently used first."""
+    """The connections of one twin with these units, the least recently used first.
 
-    def __init__(self, units: dict[int, Unit]) -> None:
-        self._units = units
+    While the twin does not run (``runs``) connections are reset when they are made or used.
+    """
+
+    def __init__(self, units: dict[int, Unit], runs: Callable[[], bool] = lambda: True) -> None:
+        self._units, self.runs = units, runs
         self._open: dict[_Client, None] = {}
 
     def __len__(self) -> int:
@@ -61,6 +65,9 @@ class _Client(asyncio.BufferedProtocol):
         """Begin to serve."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=_UNSENT_MOST)
+        if not self._clients.runs():
+            self._transport.abort()
+            return
         self._clients.used(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -73,6 +80,9 @@ class _Client(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Answer what came in."""
+        if not self._clients.runs():
+            self.abort()
+            return
         answers = self._connection.receive(bytes(self._piece[:nbytes]))
         if answers:
             self._clients.used(self)

@@ -99,11 +99,13 @@ class Faulty:
         self._front_end = front_end
         self.late_s = 0.0
         self._left: dict[Fault, float] = {}
+        self._afflicted: set[Fault] = set()
 
     def inject(self, fault: Fault, now: float, *, times: int | None = None, seconds: float = 1.0) -> None:
         """Begin a fault: of the wire for so many ``times`` it shows (None: until cleared), ``seconds`` of lateness."""
         if fault not in WIRE_FAULTS:
             self._front_end.afflict(fault, True, now)
+            self._afflicted.add(fault)
             return
         self._left[fault] = float("inf") if times is None else times
         self.late_s = seconds
@@ -112,7 +114,13 @@ class Faulty:
         """End a fault."""
         if fault not in WIRE_FAULTS:
             self._front_end.afflict(fault, False, now)
+            self._afflicted.discard(fault)
         self._left.pop(fault, None)
+
+    def clear_all(self, now: float) -> None:
+        """End all faults that were begun here."""
+        for fault in [*self._left, *self._afflicted]:
+            self.clear(fault, now)
 
     def strikes(self, fault: Fault) -> bool:
         """Whether a fault of the wire shows this time; counts the time."""

@@ -5,6 +5,7 @@ Rules of this file:
 * Without credentials the route is closed: no beacon, no PANA, no answer (requirement B3).
 * Only a controller with an open session is answered, and only what came encrypted (B5); what else comes is counted.
 * Requests of all controllers share one queue (:mod:`twins.route_b.pace`). Confirmations (INFC_Res) do not count.
+* A meter that is down hears and says nothing, and has forgotten its sessions when it is back: :meth:`RouteB.restart`.
 * A controller that joins is greeted with the instance list (``meter-protocols`` §8 trap 14).
 
 Sessions live in simulated time (``now``, Unix s), requests are paced in real time (``steady``, s), as clients are.
@@ -95,14 +96,28 @@ class RouteB:
         self._ended, self._sessions, self.credentials = self._sessions, None, None
         self._queue.clear()
 
+    def restart(self) -> None:
+        """The meter was down: nobody has a session any more, nobody was told, and nothing waits."""
+        self._queue.clear()
+        self._said.clear()
+        self._ended = None
+        if self.credentials is not None:
+            self.open(self.credentials)
+
     # --- joining ---------------------------------------------------------------------------------------------------
 
-    def answers_beacon(self, pair_id: bytes) -> bool:
+    def is_there(self, now: float) -> bool:
+        """Whether there is anybody to speak to: the route is open and the meter runs."""
+        return self.credentials is not None and self.node.runs(now)
+
+    def answers_beacon(self, pair_id: bytes, now: float) -> bool:
         """Whether the meter answers a scan for this pairing id; an empty one is for all."""
-        return self.credentials is not None and pair_id in (b"", self.credentials.pair_id)
+        return self.is_there(now) and self.credentials is not None and pair_id in (b"", self.credentials.pair_id)
 
     def pana(self, controller: IPv6Address, packet: bytes, now: float, offered: Credentials) -> None:
         """A PANA packet of a controller; ``offered`` are the credentials in its stick (for a planted defect)."""
+        if not self.node.runs(now):
+            return
         if self._sessions is not None:
             self._sessions.receive(controller, packet, now, offered)
         elif self._ended is not None:
@@ -125,6 +140,8 @@ class RouteB:
         self, controller: IPv6Address, payload: bytes, now: float, steady: float, *, secured: bool, multicast: bool
     ) -> None:
         """An ECHONET Lite datagram of a stick in range; what is to be said is taken by :meth:`take`."""
+        if not self.node.runs(now):
+            return
         if "answers-before-joining" not in self._defects:
             if self._sessions is None or not self._sessions.is_joined(controller):
                 self._dropped.not_joined += 1
@@ -148,6 +165,9 @@ class RouteB:
 
     def poll(self, now: float, steady: float) -> None:
         """Do what has come due: sessions by ``now``, waiting requests by ``steady``."""
+        if not self.node.runs(now):
+            self.restart()
+            return
         for sessions in self._all_sessions():
             sessions.poll(now)
         for asked in self._queue.due(steady):

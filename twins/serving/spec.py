@@ -10,14 +10,14 @@ from twins.clock import ClockSpec
 from twins.plan import FleetPlan
 from twins.shard.spec import DefectPlan
 
-Protocols = Literal["echonet-lite", "wi-sun", "dlms", "modbus-tcp"]
+Protocols = Literal["echonet-lite", "wi-sun", "dlms", "modbus-tcp", "optical", "modbus-rtu"]
 
 
 class ServeSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The twins to serve (``meters``, fleet-wide indices, each with an IPv4 loopback address) and how.
 
-    ``memory`` is the folder of what the meters remember, ``terminals`` that of the sticks; ``sticks`` is the number of
-    homes that have one of each of ``dialects``. ``notify`` is the host of a controller that gets half-hours as INFC.
+    ``memory`` is the folder of what the meters remember, ``terminals`` that of sticks and serial lines; ``sticks`` is the
+    number of homes that have one of each of ``dialects``, ``lines`` that of meters with serial lines to them. ``notify`` is the host of a controller that gets half-hours as INFC.
     """
 
     plan: FleetPlan
@@ -34,6 +34,7 @@ class ServeSpec(msgspec.Struct, frozen=True, kw_only=True):
     modbus_port: int
     dialects: tuple[str, ...]
     sticks: int
+    lines: int = 0
     notify: str | None = None
 
 

@@ -2,13 +2,13 @@
 
 Rows are recomputed from the fleet, so a value that is sent again is the value that was sent (design decision 2). A
 request that is not authentic, not fresh or not for this shard's meters gets no answer: a meter does not talk to
-strangers. What a meter has heard is forgotten when its shard is started again; a request replayed after that gets rows
-that the head-end has, under a new counter.
+strangers (:mod:`twins.shard.requests`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,7 @@ import numpy as np
 from protocols import mqtt
 from protocols.dlms.apdu import DataAccessResult
 from protocols.dlms.keys import KeyRing
-from protocols.dlms.profile import REGISTER_SPAN, ROWS, parse_range_request, range_answer, range_refusal
-from protocols.dlms.security import protect_general, unprotect_general
-from protocols.errors import ProtocolError
+from protocols.dlms.profile import REGISTER_SPAN, ROWS, range_answer, range_refusal
 from protocols.slots import SLOT_SECONDS, SLOTS_PER_DAY, slot_end
 from protocols.topics import DOWN, UP
 from twins.defects import Defects
@@ -27,12 +25,14 @@ from twins.meter.meters import Meters
 from twins.meter.parameters import profile_parameters
 from twins.meter.profiles import rule
 from twins.meter.traits import kinds
-from twins.plan import HEAD_END_TITLE, MAKER, system_title
+from twins.plan import MAKER
 from twins.shard.counters import InvocationCounters
+from twins.shard.requests import Requests
 
 _ALL_KEEP = min(each.keep for each in profile_parameters().profile if each.period == SLOT_SECONDS) // SLOT_SECONDS
 _MAX_ROWS = SLOTS_PER_DAY  # rows in one answer; longer records are asked for day by day
-_DOWN_TOPIC = re.compile(rf"(?P<meter>.+/{MAKER.decode()}(?P<serial>\d{{12}})/){DOWN}".encode(), re.DOTALL)
+DOWN_TOPIC = re.compile(rf"(?P<meter>.+/{MAKER.decode()}(?P<serial>\d{{12}})/){DOWN}".encode(), re.DOTALL)
+"""A meter's down topic: what comes before its direction, and the meter's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,43 +45,46 @@ class Answer:
 
 
 class Answers:
-    """Answers requests for the meters ``start … stop - 1`` out of the fleet's columns."""
+    """Answers requests for the meters ``start … stop - 1`` out of the fleet's columns, but for those ``elsewhere``."""
 
     def __init__(
-        self, fleet: Fleet, keys: KeyRing, defects: Defects, counters: InvocationCounters, key_epoch: int = 0
+        self,
+        fleet: Fleet,
+        keys: KeyRing,
+        defects: Defects,
+        counters: InvocationCounters,
+        key_epoch: int = 0,
+        elsewhere: Collection[int] = (),
     ) -> None:
         self._fleet = fleet
-        self._keys = keys
+        self._requests = Requests(keys, key_epoch)
         self._defects = defects
         self._counters = counters
-        self._key_epoch = key_epoch
+        self._elsewhere = elsewhere
         self._meters = Meters(fleet)
-        self._heard: dict[int, int] = {}  # highest counter of the head-end that each meter has heard
         self.answered = 0
-        self.refused = 0
+
+    @property
+    def refused(self) -> int:
+        """Messages to our meters that were no authentic, fresh request."""
+        return self._requests.refused
 
     def to(self, topic: bytes, request: bytes) -> Answer | None:
         """The answer to a request, or None when it is not ours to answer."""
-        addressed = _DOWN_TOPIC.fullmatch(topic)
+        addressed = DOWN_TOPIC.fullmatch(topic)
         if addressed is None:
             return None
         row = int(addressed["serial"]) - self._fleet.start
-        if not 0 <= row < self._fleet.size or self._defects.silent(np.array([row]))[0]:
+        index = row + self._fleet.start
+        if not 0 <= row < self._fleet.size or index in self._elsewhere or self._defects.silent(np.array([row]))[0]:
             return None
-        title = system_title(row + self._fleet.start)
-        keys = self._keys.for_title(title, self._key_epoch)
-        try:
-            _, heard, plain = unprotect_general(request, lambda name: keys if name == HEAD_END_TITLE else None)
-            if heard <= self._heard.get(row, -1):
-                raise ProtocolError("an invocation counter that was heard before")
-            self._heard[row] = heard
-            invoke_id, first, last = parse_range_request(plain)
-        except ProtocolError:
-            self.refused += 1
+        asked = self._requests.read(index, request)
+        if asked is None:
             return None
-        apdu = protect_general(self._rows(row, invoke_id, first, last), title, self._counters.take(row), *keys)
+        rows = self._rows(row, asked.invoke_id, asked.first, asked.last)
+        apdu = self._requests.protect(index, rows, self._counters.take(row))
         self.answered += 1
-        return Answer(row, mqtt.publish(addressed["meter"] + UP.encode(), self._defects.tag(row, apdu)), heard)
+        return Answer(row, mqtt.publish(addressed["meter"] + UP.encode(), self._defects.tag(row, apdu)), asked.heard)
 
     def _rows(self, row: int, invoke_id: int, first: int, last: int) -> bytes:
         """Rows stamped ``first`` to ``last``, as far as the meter still, or already, has them."""

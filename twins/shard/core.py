@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from protocols.slots import slot_end, slot_of
 from twins.defects import Defects
+from twins.field.causes import ARRIVED, SILENT
 from twins.field.interface import Field
 from twins.fleet import Fleet
 from twins.shard.answers import Answers
 from twins.shard.counters import InvocationCounters
 from twins.shard.frames import ReadingFrames
+from twins.shard.losses import EXCHANGES, READINGS, LossBook
 from twins.stages import Stages
 
 _BATCH = 8192  # readings ciphered and framed at once: large enough for vector work, small enough to stay in cache
@@ -49,7 +51,7 @@ class _OnItsWay:
 
 
 class ShardCore:
-    """The meters of one shard on their field."""
+    """The meters of one shard on their field; ``twins`` are the rows that send, all when not given."""
 
     def __init__(
         self,
@@ -61,8 +63,11 @@ class ShardCore:
         counters: InvocationCounters,
         last_slot: int,
         stages: Stages,
+        losses: LossBook,
+        twins: NDArray[np.int64] | None = None,
     ) -> None:
         self._fleet = fleet
+        self._twins = np.arange(fleet.size, dtype=np.int64) if twins is None else twins
         self._field = field
         self._frames = frames
         self._answers = answers
@@ -70,6 +75,7 @@ class ShardCore:
         self._counters = counters
         self._last_slot = last_slot
         self._stages = stages
+        self.losses = losses
         self._on_their_way: list[_OnItsWay] = []
         self._pending_answers: list[tuple[float, int, bytes]] = []
         self._asked = 0
@@ -106,7 +112,8 @@ class ShardCore:
             return
         self._asked += 1
         row = np.array([answer.row])
-        passage = self._field.exchange(row + self._fleet.start, answer.occasion)
+        passage = self._field.exchange(row + self._fleet.start, answer.occasion, now)
+        self.losses.note(EXCHANGES, row, passage.cause)
         if passage.arrives[0]:
             arrival = now + float(passage.delay[0])
             heapq.heappush(self._pending_answers, (arrival, self._asked, answer.packet))
@@ -120,9 +127,11 @@ class ShardCore:
         slot = self._fleet.slot
         self._fleet.advance()
         counters = self._counters.take_all()
-        rows = np.arange(self._fleet.size, dtype=np.int64)
+        rows = self._twins
         passage = self._field.reading(rows + self._fleet.start, slot)
-        arrives = passage.arrives & ~self._defects.silent(rows)
+        cause = np.where(self._defects.silent(rows), SILENT, passage.cause).astype(np.uint8)
+        self.losses.note(READINGS, rows, cause)
+        arrives = cause == ARRIVED
         arrival = slot_end(slot) + passage.delay + self._defects.lateness(rows)
         rows, arrival = rows[arrives], arrival[arrives]
         order = np.argsort(arrival, kind="stable")

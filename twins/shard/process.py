@@ -15,6 +15,8 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from protocols.dlms.keys import KeyRing
 from protocols.errors import ProtocolError
 from protocols.topics import DOWN, HEAD_END, TopicTree
@@ -27,13 +29,14 @@ from twins.bus.message import read
 from twins.bus.state import State, StateTeller
 from twins.clock import VirtualClock, make_clock
 from twins.defects import Defects
-from twins.field.statistical import StatisticalField
+from twins.field.areas import FieldOfAreas
 from twins.fleet import Fleet
 from twins.journal import CounterJournal
 from twins.shard.answers import Answers
 from twins.shard.core import ShardCore
 from twins.shard.counters import InvocationCounters
 from twins.shard.frames import ReadingFrames
+from twins.shard.losses import LossBook
 from twins.shard.spec import ShardSpec, read_spec
 from twins.shard.stream import Stream
 from twins.stages import Stages
@@ -165,14 +168,18 @@ class ShardProcess:
         self._states.maybe(self._clock.monotonic(), self._state, force)
 
     def _state(self) -> State:
-        figures = {
-            "sent": self._core.sent,
-            "answered": self._answers.answered,
-            "refused": self._answers.refused,
-            "overruns": self._stream.overruns + self._late,
-            "connections": self._link.connections,
-            "cpu_seconds": time.process_time(),
-        } | self._stages.figures()
+        figures = (
+            {
+                "sent": self._core.sent,
+                "answered": self._answers.answered,
+                "refused": self._answers.refused,
+                "overruns": self._stream.overruns + self._late,
+                "connections": self._link.connections,
+                "cpu_seconds": time.process_time(),
+            }
+            | self._stages.figures()
+            | self._core.losses.figures()
+        )
         return State(
             process=self._spec.name,
             run=self._spec.run,
@@ -188,10 +195,13 @@ def _build(spec: ShardSpec, journal: CounterJournal, stages: Stages) -> tuple[Sh
     keys = KeyRing(spec.master_key)
     defects = Defects(spec.defects, spec.start, spec.stop)
     counters = InvocationCounters(fleet.counter, journal)
-    answers = Answers(fleet, keys, defects, counters)
-    field = StatisticalField(spec.plan, spec.field)
+    answers = Answers(fleet, keys, defects, counters, elsewhere=frozenset(spec.elsewhere))
+    field = FieldOfAreas(spec.plan, spec.field, spec.start, spec.stop)
     frames = ReadingFrames(spec.plan, spec.bus.root, keys)
-    return ShardCore(fleet, field, frames, answers, defects, counters, spec.last_slot, stages), answers
+    twins = np.setdiff1d(np.arange(spec.start, spec.stop), spec.elsewhere) - spec.start
+    losses = LossBook(spec.plan, spec.start, spec.stop)
+    core = ShardCore(fleet, field, frames, answers, defects, counters, spec.last_slot, stages, losses, twins)
+    return core, answers
 
 
 def main() -> None:

@@ -10,28 +10,29 @@ import msgspec
 from twins.bus.address import BusAddress
 from twins.catalogue import DefectKind
 from twins.clock import ClockSpec
+from twins.field.areas import AreaField
 from twins.plan import FleetPlan
 
 _Spec = TypeVar("_Spec")
 
 
-class AreaField(msgspec.Struct, frozen=True, kw_only=True):
-    """How the field of one area loses and delays: mean share lost on a single sending, and a factor on the delays."""
-
-    loss: float = 0.02
-    slowness: float = 1.0
-
-
 class DefectPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One planted defect: its kind, the meter indices that have it, and its parameter if it has one."""
+    """One planted defect: its kind, the meter indices that have it, and its parameter if it has one.
+
+    ``errors`` are fields of :class:`twins.rack.world.hidden.Hidden`, which the meters of an emulated rack have.
+    """
 
     kind: DefectKind
     meters: tuple[int, ...]
     minutes: float = 0.0
+    errors: dict[str, float | bool] = {}
 
 
 class ShardSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One shard: its run and name, its rows ``start … stop - 1`` of the plan, and everything around them."""
+    """One shard: its run and name, its rows ``start … stop - 1`` of the plan, and everything around them.
+
+    Meters ``elsewhere`` are none of its twins: something else speaks for them.
+    """
 
     run: str
     name: str
@@ -46,6 +47,7 @@ class ShardSpec(msgspec.Struct, frozen=True, kw_only=True):
     last_slot: int
     window: int
     journal: str
+    elsewhere: tuple[int, ...] = ()
 
 
 def read_spec(path: str, kind: type[_Spec]) -> _Spec:

@@ -2,6 +2,5 @@
 
 :mod:`~twins.wisun.parameters` (the figures), :mod:`~twins.wisun.station` (a meter's place on the air),
 :mod:`~twins.wisun.air_time` (how long a stick may send), :mod:`~twins.wisun.radio` (what one stick asks of the air),
-:mod:`~twins.wisun.air` (all sticks and meters), :mod:`~twins.wisun.terminal` (a pseudo-terminal),
-:mod:`~twins.wisun.service` (all of it in time).
+:mod:`~twins.wisun.air` (all sticks and meters), :mod:`~twins.wisun.service` (all of it in time, on pseudo-terminals).
 """

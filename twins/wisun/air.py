@@ -49,9 +49,9 @@ class Air:
     # --- the meters around a stick ---------------------------------------------------------------------------------
 
     def reachable(self, address: IPv6Address, tuning: tuple[int, int] | None) -> Station | None:
-        """The meter at an address, if it is on this channel and network and its B-route is open."""
+        """The meter at an address, if it is on this channel and network, its B-route is open, and it runs."""
         station = self._by_address.get(address)
-        if station is None or station.tuning != tuning or station.route_b.credentials is None:
+        if station is None or station.tuning != tuning or not station.route_b.is_there(self._clock.now()):
             return None
         return station
 
@@ -61,7 +61,8 @@ class Air:
 
     def answering(self, pair_id: bytes, channels: tuple[int, ...]) -> list[Station]:
         """The meters that answer a scan."""
-        return [s for s in self.stations if s.channel in channels and s.route_b.answers_beacon(pair_id)]
+        now, asked = self._clock.now(), [station for station in self.stations if station.channel in channels]
+        return [station for station in asked if station.route_b.answers_beacon(pair_id, now)]
 
     def touched(self, station: Station) -> None:
         """A meter was spoken to, and may have something to say."""

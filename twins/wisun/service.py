@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from protocols.wisun.j11.module import Module as J11Module
 from protocols.wisun.skstack.dialect import DIALECTS as TEXT_DIALECTS
@@ -16,12 +17,12 @@ from twins.echonet.everybody import Everybody
 from twins.route_b.meter import RouteB
 from twins.serving.endpoint import Endpoint
 from twins.serving.files import make_room
+from twins.serving.terminal import Terminal, TerminalError
 from twins.wisun.air import Air
 from twins.wisun.link import PERFECT, Link
 from twins.wisun.parameters import Line, RadioError, RadioParameters
 from twins.wisun.radio import AnyStick
 from twins.wisun.station import Station, stick_mac
-from twins.wisun.terminal import Terminal
 
 J11 = "J11"
 DIALECTS = (*TEXT_DIALECTS, J11)
@@ -43,12 +44,30 @@ class _Served:
     timeout: asyncio.TimerHandle | None = None
 
 
-class StickService:
-    """A stick of each of ``dialects`` in the first ``sticks`` homes whose B-route is open; each can join any meter.
+class Seat(NamedTuple):
+    """Where a stick is: the place of the meter in whose home it stands, its number there, dialect, terminal's path."""
 
-    Its terminals stand at ``directory/<meter id>-<dialect>``. ``everybody`` joins the radio with the other media of the
-    same twins, ``link`` says what is lost between sticks and meters. ``seed`` is the fleet's. Raises
-    :class:`RadioError` for a dialect that there is not.
+    place: int
+    number: int
+    dialect: str
+    path: Path
+
+
+def seats_in_homes(meters: Sequence[RouteB], directory: Path, dialects: Sequence[str], sticks: int) -> list[Seat]:
+    """A stick of each dialect in the first homes whose B-route is open, at ``directory/<meter id>-<dialect>``."""
+    homes = [(place, meter) for place, meter in enumerate(meters) if meter.credentials is not None][:sticks]
+    return [
+        Seat(place, number, dialect, directory / f"{meter.node.view.identity.meter}-{dialect}")
+        for place, meter in homes
+        for number, dialect in enumerate(dict.fromkeys(dialects))
+    ]
+
+
+class StickService:
+    """Sticks at their ``seats``; each can join any meter.
+
+    ``everybody`` joins the radio with the other media of the same twins, ``link`` says what is lost between sticks and
+    meters. ``seed`` is the fleet's. Raises :class:`RadioError` for a dialect that there is not.
     """
 
     def __init__(
@@ -56,33 +75,26 @@ class StickService:
         meters: Sequence[RouteB],
         clock: Clock,
         seed: int,
-        directory: Path,
-        dialects: Sequence[str] = ("BP35A1",),
+        seats: Sequence[Seat],
         *,
-        sticks: int = 1,
         everybody: Everybody | None = None,
         parameters: RadioParameters | None = None,
         link: Link = PERFECT,
     ) -> None:
-        for dialect in dialects:
-            if dialect not in DIALECTS:
-                raise RadioError(f"there is no stick {dialect}; take one of {', '.join(DIALECTS)}")
+        for seat in seats:
+            if seat.dialect not in DIALECTS:
+                raise RadioError(f"there is no stick {seat.dialect}; take one of {', '.join(DIALECTS)}")
         self.air = Air(meters, seed, clock, everybody or Everybody(), parameters, link)
         self._next: asyncio.TimerHandle | None = None
-        homes = [station for station in self.air.stations if station.route_b.credentials is not None][:sticks]
-        self._served = [
-            self._stick(dialect, number, home, directory, clock.monotonic)
-            for home in homes
-            for number, dialect in enumerate(dict.fromkeys(dialects))
-        ]
+        self._served = [self._stick(seat, clock.monotonic) for seat in seats]
 
-    def _stick(self, dialect: str, number: int, home: Station, directory: Path, steady: Callable[[], float]) -> _Served:
-        view, line = home.route_b.node.view, self.air.parameters.line
-        mac = stick_mac(view.index, number)
-        stick = J11Module(mac) if dialect == J11 else TextModule(TEXT_DIALECTS[dialect], mac)
-        terminal = Terminal(directory / f"{view.identity.meter}-{dialect}", line, steady)
+    def _stick(self, seat: Seat, steady: Callable[[], float]) -> _Served:
+        home, line = self.air.stations[seat.place], self.air.parameters.line
+        mac = stick_mac(home.route_b.node.view.index, seat.number)
+        stick = J11Module(mac) if seat.dialect == J11 else TextModule(TEXT_DIALECTS[seat.dialect], mac)
+        terminal = Terminal(seat.path, line, steady)
         self.air.add(stick, mac, terminal.write)
-        return _Served(stick, dialect, home, terminal, _patience(dialect, line))
+        return _Served(stick, seat.dialect, home, terminal, _patience(seat.dialect, line))
 
     @property
     def lost(self) -> int:
@@ -90,12 +102,12 @@ class StickService:
         return sum(served.terminal.lost for served in self._served)
 
     def open(self) -> None:
-        """Make the terminals; raises :class:`RadioError` for one that cannot be had."""
+        """Make the terminals; raises :class:`TerminalError` for one that cannot be had."""
         make_room(_FILES * len(self._served))
         try:
             for served in self._served:
                 served.terminal.open()
-        except RadioError:
+        except TerminalError:
             self.close()
             raise
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from bench.campaigns.collection.measure import measure, unrecovered
+from bench.campaigns.collection.places import NAME as PLACES
+from bench.campaigns.collection.places import PLACES_UP, RACK_UP, Places, table
 from bench.conductor import Conductor
+from bench.errors import BenchFault
 from bench.head_end.spec import HeadEndSpec
 from bench.keys import master_key
 from bench.measure import Measurement, judge
 from bench.progress import Snapshot
+from bench.rack.inventory import inventory_of
 from bench.runner import Run
 from bench.stage import Stage
 from bench.topology.load import LoadedTopology
-from bench.topology.plan import plan_run
+from bench.topology.plan import begun, plan_run
 from protocols.slots import slot_end
 from protocols.topics import HEAD_END
+from twins.clock import ScaledClock
 from twins.plan import FleetPlan, concentrator_id, meter_id
 from twins.shard.spec import ShardSpec
 
@@ -38,17 +47,25 @@ class Collection:
     """Periodic values of all meters of a topology. Raises InputError as :func:`bench.topology.plan.plan_run`."""
 
     def __init__(self, loaded: LoadedTopology, real_now: float) -> None:
-        self.plan = plan_run(loaded.topology, real_now)
+        topology = loaded.topology
+        self.plan = plan_run(topology, real_now)
+        if topology.rack is not None and self.plan.clock.mode == "scaled":
+            # The rack comes first; time leaps to the run's begin when it is ready.
+            early = msgspec.structs.replace(self.plan.clock, origin=real_now + RACK_UP)
+            self.plan = msgspec.structs.replace(self.plan, clock=early)
         self.clock = self.plan.clock
-        self._seed = loaded.topology.seed
+        self._seed = topology.seed
         self._effort = Effort()
+        self._places: Places | None = None
+        if topology.rack is not None:
+            self._places = Places(inventory_of(loaded), self.plan, topology.campaigns.collection.amps, self._seed)
 
     @property
     def summary(self) -> dict[str, Any]:
         """What is due, and from whom."""
         plan = self.plan
         return {
-            "twins": plan.fleet.meters,
+            "twins": plan.fleet.meters - (len(self._places.meters) if self._places else 0),
             "concentrators": plan.fleet.concentrators,
             "shards": plan.shards,
             "first_slot": plan.fleet.first_slot,
@@ -63,15 +80,18 @@ class Collection:
 
     def execute(self, run: Run, stage: Stage) -> None:
         """Start everybody and let time pass; the effort is noted however it ends."""
-        conductor = Conductor(run.clock, stage, lambda: self._show(run, stage, conductor))
+        conductor = Conductor(run.clock, stage, lambda: self._look(run, stage, conductor))
         began, broker_cpu = run.clock.monotonic(), 0.0
         try:
             stage.control.open()
-            names = self._start_processes(stage, str(run.folder.path.resolve()))
-            broker_cpu = stage.engine.cpu_seconds("broker")
-            conductor.wait_ready(names)
-            began = run.clock.monotonic()
-            conductor.conduct(self.plan.tick, self.plan.until)
+            with self._held(run, stage, self._places) if self._places else contextlib.nullcontext():
+                names = self._start_processes(stage, str(run.folder.path.resolve()))
+                broker_cpu = stage.engine.cpu_seconds("broker")
+                conductor.wait_ready(names)
+                began = run.clock.monotonic()
+                conductor.conduct(self.plan.tick, self.plan.until)
+                if self._places:
+                    self._places.read_back(run)
         finally:
             seconds = run.clock.monotonic() - began
             broker_cpu = stage.engine.cpu_seconds("broker") - broker_cpu
@@ -83,14 +103,19 @@ class Collection:
         """Measure what is stored."""
         plan, effort, record = self.plan, self._effort, run.record
         record.summary |= {"collection_seconds": round(effort.seconds, 3), "cpu_seconds": effort.cpu_seconds}
-        stored, values = 0, {}
+        stored, values, places = 0, {}, []
         try:
             with run.folder.columns() as columns:
                 values = measure(columns, plan.due, effort.overruns)
                 record.unrecovered = unrecovered(columns, plan.fleet.first_slot, plan.slots)
                 ((stored,),) = columns.query("SELECT count(*) FROM readings")
+                if self._places:
+                    places = self._places.results(columns)
+                    record.summary["places"] = table(places)
         finally:
             record.measurements = judge(plan.limits, values)
+            if self._places:
+                record.measurements += self._places.judge(places)
             rate = round(stored / (effort.seconds or seconds), 1)
             record.summary |= {"stored": stored, "readings_per_second": rate}
         return record.measurements
@@ -102,7 +127,19 @@ class Collection:
         self._start_head_end(stage, shards, folder)
         for name, start, stop in zip(shards, cuts, cuts[1:], strict=False):
             self._start_shard(stage, name, start, stop)
-        return {HEAD_END, *shards}
+        return {HEAD_END, *shards, *((PLACES,) if self._places else ())}
+
+    @contextlib.contextmanager
+    def _held(self, run: Run, stage: Stage, places: Places) -> Iterator[None]:
+        """The rack comes up, then the run's time begins, then the places are powered and fed for the block."""
+        places.start(run, stage)
+        if self.plan.clock.mode == "scaled":
+            clock = begun(self.plan.clock, time.time(), PLACES_UP)
+            if not (isinstance(run.clock, ScaledClock) and run.clock.leap(clock)):
+                raise BenchFault(f"the rack took longer than {RACK_UP:g} s to come up")
+            self.plan = msgspec.structs.replace(self.plan, clock=clock)
+        with places.held(run, stage, self.plan):
+            yield
 
     def _start_head_end(self, stage: Stage, shards: tuple[str, ...], folder: str) -> None:
         plan = self.plan
@@ -137,11 +174,14 @@ class Collection:
             last_slot=plan.last_slot,
             window=max(4, plan.window // plan.shards),
             journal=stage.journal(name),
+            elsewhere=self._places.indices if self._places else (),
         )
         stage.start(name, "twins.shard.process", spec)
 
-    def _show(self, run: Run, stage: Stage, conductor: Conductor) -> None:
+    def _look(self, run: Run, stage: Stage, conductor: Conductor) -> None:
         plan = self.plan
+        if self._places:
+            self._places.tend(run.clock.now())
         state = conductor.states.get(HEAD_END)
         figures = state.figures if state else {}
         first, last = slot_end(plan.fleet.first_slot - 1), slot_end(plan.last_slot)

@@ -17,6 +17,7 @@ from protocols.wisun.errors import EncodeError, NotReadyError
 from protocols.wisun.host import (
     Cause,
     Closed,
+    Found,
     Joined,
     JoinFailed,
     Phase,
@@ -61,6 +62,7 @@ class Session:
         self._deadline: float | None = None
         self._send_deadline: float | None = None
         self._scans = self._joins = self._connects = 0
+        self._only_survey = False
 
     @property
     def meter(self) -> IPv6Address | None:
@@ -83,9 +85,15 @@ class Session:
         self._reader = FrameReader(RESPONSE)
         self.beacon, self._send_deadline = None, None
         self._scans = self._joins = self._connects = 0
+        self._only_survey = False
         self._enter(Phase.SETTING_UP, now + self._timing.command)
         self._script = []
         self._request(Command.RESET)
+
+    def survey(self, now: float) -> None:
+        """Start anew, and stop behind the scan."""
+        self.open(now)
+        self._only_survey = True
 
     def close(self, now: float) -> None:
         """End the session."""
@@ -175,7 +183,10 @@ class Session:
         self._run(Phase.SCANNING, _SCAN, now)
 
     def _scanned(self, now: float) -> None:
-        if self.beacon is not None:
+        if self.beacon is not None and self._only_survey:
+            self._enter(Phase.IDLE, None)
+            self._events.append(Found(self.beacon))
+        elif self.beacon is not None:
             self._run(Phase.ADDRESSING, _CONNECT, now)
         elif self._scans < len(self._timing.scan_durations):
             self._scan(now)

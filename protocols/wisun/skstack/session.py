@@ -16,6 +16,7 @@ from protocols.wisun.errors import NotReadyError
 from protocols.wisun.host import (
     Cause,
     Closed,
+    Found,
     Joined,
     JoinFailed,
     Phase,
@@ -72,7 +73,7 @@ class Session:
         self._phase_deadline: float | None = None
         self._send_deadline: float | None = None
         self._sent: SendResult | None = None
-        self._limited = False
+        self._limited = self._only_survey = False
         self._scans = self._joins = 0
         self._events: list[SessionEvent] = []
 
@@ -110,8 +111,13 @@ class Session:
         self._host = Host(self._fixed_dialect or BP35A1)
         self._output += b"\r\n"  # ends whatever stands half-written on the line
         self._queued = self._send_deadline = self.beacon = None
-        self._limited, self._scans, self._joins = False, 0, 0
+        self._limited, self._scans, self._joins, self._only_survey = False, 0, 0, False
         self._run(Phase.SETTING_UP, _SET_UP, now)
+
+    def survey(self, now: float) -> None:
+        """Start anew, and stop behind the scan."""
+        self.open(now)
+        self._only_survey = True
 
     def close(self, now: float) -> None:
         """End the session."""
@@ -288,7 +294,10 @@ class Session:
     # --- events and deadlines by phase -----------------------------------------------------------------------------
 
     def _scan_done(self, now: float) -> None:
-        if self.beacon is not None:
+        if self.beacon is not None and self._only_survey:
+            self._enter(Phase.IDLE, None)
+            self._events.append(Found(self.beacon))
+        elif self.beacon is not None:
             self._run(Phase.ADDRESSING, _ADDRESSING, now)
         elif self._scans < len(self._timing.scan_durations):
             self._scan(now)

@@ -78,6 +78,14 @@ def test_a_line_that_is_no_endpoint_is_named(line: str, tmp_path: Path) -> None:
         ("echonet://127.1.0.1?eoj=028F01", {"protocol": "echonet", "address": "127.1.0.1", "about": {"eoj": "028F01"}}),
         ("echonet://[::1]", {"protocol": "echonet", "address": "::1"}),
         ("wisun:/dev/ttyUSB0?dialect=J11", {"protocol": "wi-sun", "path": "/dev/ttyUSB0", "about": {"dialect": "J11"}}),
+        (
+            "optical:/dev/ttyUSB1?baud=9600",
+            {"protocol": "optical", "path": "/dev/ttyUSB1", "about": {"baud": "9600"}},
+        ),
+        (
+            "modbus-rtu:/dev/ttyUSB0?map=kw8m&unit=1",
+            {"protocol": "modbus-rtu", "path": "/dev/ttyUSB0", "about": {"map": "kw8m", "unit": "1"}},
+        ),
         ("modbus://localhost:5020", {"protocol": "modbus", "address": "localhost", "port": 5020}),
     ],
 )
@@ -92,7 +100,8 @@ def test_a_url_is_an_endpoint(url: str, fields: dict[str, Any]) -> None:
         ("http://127.0.0.1", "no protocol http"),
         ("dlms:", "give a host"),
         ("dlms://h:99999", "Port out of range"),
-        ("wisun://host/path", "give the port of a stick"),
+        ("wisun://host/path", "give a serial port"),
+        ("optical:", "give a serial port, as in optical:/dev/ttyUSB0"),
     ],
 )
 def test_a_url_that_leads_nowhere_is_refused(url: str, message: str) -> None:

@@ -50,7 +50,7 @@ def test_the_first_protocol_that_can_is_chosen_unless_one_is_named() -> None:
 
 
 def test_what_no_protocol_of_a_meter_carries_is_told_with_those_that_would() -> None:
-    with pytest.raises(InputError, match="M answers by echonet, wi-sun; switch is carried by dlms alone"):
+    with pytest.raises(InputError, match="M answers by echonet, wi-sun; switch is carried by dlms or optical alone"):
         chosen([ECHONET, STICK], None, Can.SWITCH)
     with pytest.raises(InputError, match="M does not answer by modbus, but by echonet, wi-sun"):
         chosen([ECHONET, STICK], "modbus", Can.REGISTERS)
@@ -88,6 +88,25 @@ def test_a_modbus_endpoint_has_a_unit_for_each_map() -> None:
     assert address(MODBUS, unit="7").unit == 7
 
 
+def test_at_an_optical_port_we_come_as_hand_terminal_unless_told_otherwise() -> None:
+    told = {"terminal_password": "T", "reader_password": "R", "client_terminal": "33"}
+    keys = {"encryption": KEY.hex(), "authentication": AUTH.hex()}
+    port = Endpoint(meter="M", protocol="optical", path="/dev/ttyUSB1", ids=told, keys=keys, about={"baud": "4800"})
+    found = address(port)
+    assert (found.role, found.password, found.keys, found.clients["terminal"]) == ("terminal", b"T", None, 33)
+    assert (found.path, found.baud, found.physical) == ("/dev/ttyUSB1", 4800, None)
+    assert (address(port, client="management").role, address(port, physical="17").physical) == ("management", 17)
+    assert (address(port, client="reader").role, address(port, client="reader").password) == ("reader", b"R")
+    assert address(port, password="other").password == b"other"
+    bare = endpoint_of_url("M", "optical:/dev/ttyUSB1")
+    assert (address(bare).role, address(bare, **keys).role) == ("public", "management")
+
+
+def test_a_serial_line_has_a_rate_and_a_unit() -> None:
+    found = address(endpoint_of_url("M", "modbus-rtu:/dev/ttyUSB0?map=kw8m&unit=3&baud=4800"))
+    assert (found.path, found.baud, found.map, found.unit) == ("/dev/ttyUSB0", 4800, "kw8m", 3)
+
+
 def test_a_stick_needs_the_meters_credentials() -> None:
     bare = endpoint_of_url("M", "wisun:/dev/ttyUSB0?dialect=J11")
     with pytest.raises(InputError, match="no route_b_id; give it with --key route_b_id="):
@@ -104,6 +123,7 @@ def test_a_stick_needs_the_meters_credentials() -> None:
         (MODBUS, {"map": "none"}, "no register map none"),
         (ECHONET, {"eoj": "0288"}, "eoj: an object code of 2 bytes"),
         (Endpoint(meter="M", protocol="dlms"), {}, "no address"),
+        (Endpoint(meter="M", protocol="optical"), {}, "no path of a serial port for optical"),
         (Endpoint(meter="M", protocol="telnet"), {}, "no reader for telnet"),
     ],
 )

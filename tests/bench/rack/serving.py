@@ -16,6 +16,8 @@ import msgspec
 
 from bench.rack.audit import read_audit
 from bench.rack.client import RackClient, Served, find_gateway
+from bench.rack.messages import Acquire, Attenuate, Places, Power, Source
+from tests.bench.rack.virtual import VirtualRack, eventually
 
 PATIENCE = 30.0
 
@@ -46,7 +48,11 @@ class Gateway:
 
     def audit(self, what: str) -> list[dict[str, Any]]:
         """Lines of the audit log about something."""
-        return [line for line in read_audit(self.folder / "audit.jsonl") if line["what"] == what]
+        return [line for line in self.lines() if line["what"] == what]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The whole audit log."""
+        return read_audit(self.folder / "audit.jsonl")
 
     def close(self) -> None:
         """End it in order; neither it nor its dead-man may stay."""
@@ -76,3 +82,20 @@ def client(folder: Path, name: str = "ann") -> Iterator[RackClient]:
     """A client of what is served from a folder."""
     with RackClient(find_gateway(folder), name) as opened:
         yield opened
+
+
+def lease(user: RackClient, *places: str, ttl: float = 60.0) -> str:
+    return str(user.ask(Acquire(places or ("lv-1",), ttl=ttl))["token"])
+
+
+def energise(user: RackClient, token: str, rack: VirtualRack) -> None:
+    user.ask(Power("lv-1", token, "on"))
+    user.ask(Attenuate("lv-1", token, 20.0))
+    user.ask(Source("lv-1", token, "on", volts=200.0))
+    assert rack.volts() > 195
+    eventually(lambda: rack.closed(1) and rack.db(1) < 30)  # contacts and attenuators take their time
+
+
+def place(user: RackClient, name: str = "lv-1") -> dict[str, Any]:
+    found: dict[str, Any] = user.ask(Places(name))
+    return found

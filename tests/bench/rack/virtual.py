@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.hil_drivers.bench_wires import Wired, wires
-from twins.rack.faults import FrontEnd
+from twins.rack.faults import Fault, FrontEnd
 from twins.rack.instruments.catalogue import front_end
 from twins.rack.instruments.contacts import Contacts
 from twins.rack.instruments.mini_circuits import MiniCircuits, MiniCircuitsTelnet
@@ -26,17 +26,18 @@ clock: {{ mode: wall, start: 2026-01-15T00:00 }}
 areas:
   - {{ name: lab, utility: tepco, medium: cellular, concentrators: 1, meters_per_concentrator: 3 }}
 rack:
+  health: {{ interval: {interval} }}
   instruments:
-    - {{ id: source-1, driver: kikusui-pcr, address: "{source}", identity: PCR, limits: {{ volts_max: 120 }} }}
+    - {{ id: source-1, driver: {dialect}, address: "{source}", limits: {{ volts_max: 240 }} }}
     - {{ id: attenuator-1, driver: mini-circuits-telnet, address: "{attenuator}", channels: 4 }}
-    - {{ id: relay-1, driver: relay-modbus, address: "{relay}", channels: 8 }}
+{analyser_described}    - {{ id: relay-1, driver: relay-modbus, address: "{relay}", channels: 8 }}
   places:
     - id: lv-1
       meter: TWN000000000000
       tags: {{ route: wisun, generation: next }}
       wiring:
         source: {{ instrument: source-1 }}
-        relay: {{ instrument: relay-1, channel: 1 }}
+{analyser_wired}        relay: {{ instrument: relay-1, channel: 1 }}
         attenuator: {{ instrument: attenuator-1, channel: 1 }}
     - id: lv-2
       meter: TWN000000000001
@@ -52,6 +53,9 @@ rack:
         relay: {{ instrument: relay-1, channel: 3 }}
         attenuator: {{ instrument: attenuator-1, channel: 3 }}
 """
+
+_ANALYSER = '    - {{ id: analyser-1, driver: yokogawa-wt, address: "{analyser}" }}\n'
+_ANALYSER_TAP = "        analyser: { instrument: analyser-1 }\n"
 
 
 def eventually(what: Callable[[], bool], patience: float = 10.0) -> float:
@@ -70,14 +74,20 @@ class VirtualRack:
     world: World
     radio: RadioWorld
     contacts: Contacts
+    dialect: str
     wired: dict[str, Wired] = field(default_factory=dict)
 
-    def describe(self, folder: Path, **addresses: str) -> Path:
-        """The topology of this rack as a file."""
+    def describe(self, folder: Path, interval: float = 0.0, **addresses: str) -> Path:
+        """The topology of this rack as a file; ``interval`` is that of health rounds."""
         known = {name: wired.address for name, wired in self.wired.items()}
-        known["source"] = f"TCPIP::127.0.0.1::{known['source'].rpartition(':')[2]}::SOCKET"
+        for name in {"source", "analyser"} & known.keys():
+            known[name] = f"TCPIP::127.0.0.1::{known[name].rpartition(':')[2]}::SOCKET"
+        described = _ANALYSER.format(**known) if "analyser" in known else ""
+        parts = {"analyser_described": described, "analyser_wired": _ANALYSER_TAP if described else ""}
         path = folder / "rack.yaml"
-        path.write_text(_TOPOLOGY.format(**known | addresses), encoding="utf-8")
+        path.write_text(
+            _TOPOLOGY.format(interval=interval, dialect=self.dialect, **parts, **known | addresses), encoding="utf-8"
+        )
         return path
 
     def volts(self) -> float:
@@ -94,6 +104,22 @@ class VirtualRack:
     def closed(self, channel: int) -> bool:
         return self.wired["relay"].call(lambda: self.contacts.closed(channel - 1, time.time()))
 
+    def lose_network(self, how: str) -> None:
+        """All instruments at once: their sockets are cut and nobody listens any more, or nothing is answered."""
+        for wired in self.wired.values():
+            if how == "sockets":
+                wired.close()
+            else:
+                wired.inject(Fault.SILENCE, times=None)
+
+    def regain_network(self, how: str) -> None:
+        """All is as it was."""
+        for wired in self.wired.values():
+            if how == "sockets":
+                wired.open()
+            else:
+                wired.clear(Fault.SILENCE)
+
     def is_safe(self) -> bool:
         """Nothing is energised, nothing radiates."""
         quiet = all(abs(self.db(channel) - MOST_DB) <= 2 for channel in (1, 3))
@@ -101,16 +127,18 @@ class VirtualRack:
 
 
 @contextlib.contextmanager
-def virtual_rack() -> Iterator[VirtualRack]:
+def virtual_rack(dialect: str = "kikusui-pcr", *, analyser: bool = False) -> Iterator[VirtualRack]:
     """The rack, on free ports of loopback."""
     now = time.time()
-    rack = VirtualRack(World(WorldSpec(), now), RadioWorld([]), Contacts(8))
+    rack = VirtualRack(World(WorldSpec(), now), RadioWorld([]), Contacts(8), dialect)
     box = MiniCircuits("attenuator-1", rack.radio, now, model="RC4DAT-6G-95")
     front_ends: dict[str, FrontEnd] = {
-        "source": front_end("kikusui-pcr", rack.world, PACE),
+        "source": front_end(dialect, rack.world, PACE),
         "attenuator": MiniCircuitsTelnet(box),
         "relay": RelayBoard("relay-1", rack.contacts),
     }
+    if analyser:
+        front_ends["analyser"] = front_end("yokogawa-wt", rack.world, PACE)
     with wires() as put:
         rack.wired = {name: put(each) for name, each in front_ends.items()}
         yield rack

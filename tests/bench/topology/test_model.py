@@ -26,10 +26,11 @@ def topology(**changes: Any) -> Topology:
     )
 
 
-def test_the_demo_is_10_000_meters_of_which_2_percent_are_lost_on_average() -> None:
+def test_the_demo_is_10_000_meters_in_two_kinds_of_mesh_and_a_valley() -> None:
     demo = load_topology(TOPOLOGIES / "demo.yaml").topology
     assert (demo.meters, demo.slots, demo.clock.mode) == (10_000, 48, "virtual")
-    assert sum(area.meters * area.field.loss for area in demo.areas) / demo.meters == pytest.approx(0.02)
+    town, suburb, mountain = demo.field_plan()
+    assert (town.mesh.area_class, suburb.mesh.area_class, mountain.deep_share) == ("urban", "suburban", 0.1)
 
 
 def test_the_village_is_200_meters_at_2_concentrators() -> None:
@@ -52,7 +53,7 @@ def test_the_fleet_plan_says_what_the_areas_say() -> None:
     assert slot_of_day(plan.first_slot) == 0
     assert plan.areas[0].generation_mix == {"current": 0.9, "next": 0.1}
     assert plan.areas[1].load_mix == {"household": 0.6, "all_electric": 0.4}
-    assert [field.loss for field in loaded.field_plan()] == [0.02, 0.05]
+    assert [field.mesh.area_class for field in loaded.field_plan()] == ["rural", "suburban"]
 
 
 def test_thirds_may_be_rounded_and_reach_the_plan_as_thirds() -> None:
@@ -102,7 +103,7 @@ def test_defects_given_by_id_and_by_count_become_indices() -> None:
 
 
 def test_every_defect_that_twins_know_may_be_planted_and_no_other() -> None:
-    for kind in DEFECTS:
+    for kind in DEFECTS.keys() - {"hidden-error"}:  # which needs an emulated rack: test_emulation.py
         topology(defects=[{"kind": kind, "meters": 1, **({"minutes": 1} if kind == "late" else {})}])
     with pytest.raises(ValidationError):
         topology(defects=[{"kind": "slow", "meters": 1}])

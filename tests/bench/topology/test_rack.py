@@ -176,7 +176,7 @@ def test_a_fault_is_told_with_its_place(broken: Broken, tmp_path: Path) -> None:
 
 def test_real_instruments_force_the_wall_clock(tmp_path: Path) -> None:
     path = tmp_path / "rack.yaml"
-    text = SOUND.replace("mode: wall", "mode: virtual")
+    text = SOUND.replace("mode: wall", "mode: scaled, scale: 60")
     path.write_text(text, encoding="utf-8")
     load_topology(path)  # on loopback, where only emulated ones can be
     path.write_text(text.replace('"127.0.0.1:502"', '"relays.lab.example:502"'), encoding="utf-8")

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from tests.fuzz.target import Target
 
-GROUPS = ("echonet", "wisun", "pana", "dlms", "dlms_servers", "modbus", "bus", "bench", "twins", "twin_dlms")
+GROUPS = ("echonet", "wisun", "pana", "dlms", "dlms_servers", "hdlc", "modbus", "bus", "bench", "twins", "twin_dlms")
 
 
 def targets_of(group: str) -> dict[str, Target]:

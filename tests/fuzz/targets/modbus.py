@@ -1,12 +1,13 @@
-"""Modbus TCP: frames on a stream, and the server behind them."""
+"""Modbus: frames of TCP on a stream, the server behind them, and a serial line with RTU."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from protocols.modbus.mbap import Frame, FrameReader
+from protocols.modbus.rtu import MAX_FRAME, RtuFrame, RtuLine, RtuReader
 from tests.fuzz.target import Target, in_chunks, joined, pieces
-from tests.protocols.modbus.test_server import ANSWER, GOOD, connection, read
+from tests.protocols.modbus.test_server import ANSWER, GOOD, Numbers, connection, read
 
 _LONGEST_FRAME = 260
 
@@ -37,6 +38,28 @@ def _server(data: bytes) -> None:
     assert peer.receive(GOOD).endswith(ANSWER)
 
 
+def _line(data: bytes) -> None:
+    """A serial line: requests with a good check, or bytes as they are; what is cut otherwise is cut alike."""
+    line, whole = RtuLine({1: Numbers()}), RtuReader()
+    stream = b""
+    for what, raw in pieces(data):
+        stream += raw if what & 1 or not raw else RtuFrame(what >> 1, raw[:253]).to_bytes()
+    for chunk in in_chunks(stream, 1 + (data[0] if data else 0)):
+        line.receive(chunk)
+        assert line.reader.pending < MAX_FRAME
+    whole.feed(stream)
+    assert whole.pending == line.reader.pending
+    line.reader.expire()
+    assert line.receive(RtuFrame(1, read(1, 2)).to_bytes())[:2] == b"\1\3"
+
+
+def _line_seeds() -> Iterator[bytes]:
+    yield joined((2, read(1, 2)), (2, read(190, 20)), (0, read(1, 2)), (6, read(1, 2)), (1, b"noise"), (2, read(1, 2)))
+    yield joined(
+        (2, b"\x10\x00\x01\x00\x01\x02\x00\x05"), (2, b"\x2b\x0e\x01\x00"), (2, b"\x17" + bytes(8) + b"\2\0\0")
+    )
+
+
 def _frame_seeds() -> Iterator[bytes]:
     yield b"\x03" + GOOD * 3
     yield b"\x05" + b"garbage" + GOOD
@@ -52,4 +75,5 @@ def _server_seeds() -> Iterator[bytes]:
 TARGETS = (
     Target("modbus-frame", _frames, _frame_seeds, 60, 400),
     Target("modbus-server", _server, _server_seeds, 60, 300),
+    Target("modbus-rtu", _line, _line_seeds, 30, 300),
 )

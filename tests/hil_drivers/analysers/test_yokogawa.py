@@ -123,3 +123,48 @@ def test_the_panel_and_another_instrument_are_named(pair: tuple[VirtualRack, Yok
         analyser.reading()
     rack.clear(WT, Fault.WRONG_IDENTITY)
     assert analyser.reading().total_watts == pytest.approx(power(rack), rel=2e-4)
+
+
+def test_the_smallest_ranges_that_hold_the_values_are_taken_and_trusted_more(
+    pair: tuple[VirtualRack, YokogawaWt],
+) -> None:
+    rack, analyser = pair
+    for amps, amp_range in ((5.0, 5.0), (5.1, 10.0), (0.01, 0.5), (math.inf, 30.0)):
+        analyser.choose_ranges(110.0, amps)
+        assert analyser.capabilities.amps.range == amp_range
+        assert analyser.capabilities.watts.range == 150.0 * amp_range
+    assert analyser.reading().total_watts == pytest.approx(power(rack), rel=2e-4)
+
+
+def test_what_is_over_its_range_is_infinite_and_not_counted(pair: tuple[VirtualRack, YokogawaWt]) -> None:
+    rack, analyser = pair
+    analyser.choose_ranges(110.0, 2.0)
+    rack.pass_time(1.0)
+    seen = analyser.reading()
+    assert math.isinf(seen.amps[0]) and math.isinf(seen.watts[0]) and math.isfinite(seen.amps[1])
+    analyser.begin_integration()
+    rack.pass_time(3600)
+    counted = analyser.end_integration()
+    assert counted.element_wh[0] == 0 and counted.element_wh[1] > 100
+    analyser.choose_ranges(math.inf, math.inf)
+    rack.pass_time(1.0)
+    assert analyser.reading().total_watts == pytest.approx(power(rack), rel=2e-4)
+
+
+def test_ranges_are_refused_while_it_integrates(pair: tuple[VirtualRack, YokogawaWt]) -> None:
+    _, analyser = pair
+    before = analyser.capabilities
+    analyser.begin_integration()
+    with pytest.raises(InstrumentError, match="-221"):
+        analyser.choose_ranges(110.0, 1.0)
+    assert analyser.capabilities == before
+    analyser.safe()
+
+
+def test_a_lost_choice_of_items_is_told_and_made_again(pair: tuple[VirtualRack, YokogawaWt]) -> None:
+    rack, analyser = pair
+    assert analyser.integral().wh == 0
+    rack.inject(WT, Fault.SILENCE, times=1)  # swallows what chooses the items of a reading, and no question
+    with pytest.raises((AnswerError, LinkError)):
+        analyser.reading()
+    assert analyser.reading().total_watts == pytest.approx(power(rack), rel=2e-4)

@@ -72,7 +72,7 @@ class Rig:
 
     def open(self, **settings: Any) -> Any:
         return open_instrument(
-            self.kind.driver, self.wired.address, {"wait_s": WAIT_S, **self.kind.settings, **settings}
+            self.kind.driver, self.wired.address, {"timeout_s": WAIT_S, **self.kind.settings, **settings}
         )
 
     def true_db(self, channel: int) -> float:
@@ -177,7 +177,7 @@ def test_a_lost_socket_is_a_lost_link_and_the_next_call_connects_anew(rig: Rig) 
 def test_nobody_at_the_address_is_a_lost_link(rig: Rig) -> None:
     address = rig.wired.address
     rig.wired.close()
-    fails(LinkError, lambda: open_instrument(rig.kind.driver, address, {**rig.kind.settings, "wait_s": WAIT_S}))
+    fails(LinkError, lambda: open_instrument(rig.kind.driver, address, {**rig.kind.settings, "timeout_s": WAIT_S}))
 
 
 @EVERY
@@ -286,12 +286,12 @@ def test_a_description_that_the_model_contradicts_is_refused(described: dict[str
     with wires() as put:
         wired = put(box("mini-circuits-telnet", NAME, RadioWorld(()), time.time(), FOUR))
         with pytest.raises(IdentityError, match="has 4 channels, 95 dB"):
-            mini_circuits.telnet(wired.address, wait_s=WAIT_S, **described)
-        mini_circuits.telnet(wired.address, wait_s=WAIT_S, channels=4, max_db=95.0).close()
+            mini_circuits.telnet(wired.address, timeout_s=WAIT_S, **described)
+        mini_circuits.telnet(wired.address, timeout_s=WAIT_S, channels=4, max_db=95.0).close()
 
 
 def test_a_model_that_does_not_say_its_range_needs_the_settings() -> None:
     with wires() as put:
         wired = put(box("mini-circuits-telnet", NAME, RadioWorld(()), time.time(), MATRIX))
         with pytest.raises(AddressError):
-            mini_circuits.telnet(wired.address, wait_s=WAIT_S)
+            mini_circuits.telnet(wired.address, timeout_s=WAIT_S)

@@ -129,6 +129,27 @@ class UdpServer(Server):
         self._socket.close()
 
 
+class LineServer(Server):
+    """A meter on a serial line, at a pseudo-terminal."""
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__()
+        self._answers = answers
+        self._main, self._terminal = os.openpty()
+        tty.setraw(self._terminal)
+        self._selector.register(self._main, selectors.EVENT_READ)
+        self.path = os.ttyname(self._terminal)
+
+    def ready(self, key: selectors.SelectorKey) -> None:
+        heard = os.read(self._main, 4096)
+        if not self.mute:
+            os.write(self._main, self._answers(heard))
+
+    def end(self) -> None:
+        os.close(self._main)
+        os.close(self._terminal)
+
+
 class StickServer(Server):
     """A stick on a pseudo-terminal, and the meter on its air."""
 

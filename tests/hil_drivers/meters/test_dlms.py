@@ -10,7 +10,8 @@ import pytest
 from hil_drivers.errors import AddressError, AnswerError, LinkError, RefusedError, UnsupportedError
 from hil_drivers.meter import Action, Booking, Can, Event, SwitchState
 from hil_drivers.meters.dlms import DlmsMeter
-from hil_drivers.meters.dlms_session import DlmsAddress, Keys
+from hil_drivers.meters.dlms_session import Keys
+from hil_drivers.meters.dlms_tcp import TcpAddress
 from protocols.dlms.disconnect import Control
 from protocols.dlms.disconnect import SwitchState as DeviceSwitch
 from protocols.dlms.errors import ExceptionReceivedError
@@ -110,7 +111,7 @@ def test_a_reader_reads_and_is_told_what_control_would_take(server: TcpServer, w
 
 
 def test_the_public_client_sees_the_clock(server: TcpServer) -> None:
-    with DlmsMeter(DlmsAddress("127.0.0.1", server.port)) as meter:
+    with DlmsMeter(TcpAddress("127.0.0.1", server.port)) as meter:
         assert meter.clock().time == NOW
         with pytest.raises(UnsupportedError, match="the public client of DLMS"):
             meter.registers()
@@ -123,12 +124,12 @@ def test_a_wrong_password_is_the_meters_no(server: TcpServer) -> None:
 
 def test_wrong_keys_are_told_apart_from_silence(server: TcpServer) -> None:
     wrong = Keys(bytes(16), KEYS.authentication)
-    with DlmsMeter(DlmsAddress("127.0.0.1", server.port, wrong)) as meter, pytest.raises(RefusedError, match="keys"):
+    with DlmsMeter(TcpAddress("127.0.0.1", server.port, keys=wrong)) as meter, pytest.raises(RefusedError, match="keys"):
         meter.clock()
 
 
 def test_nobody_there_is_one_clear_error(server: TcpServer) -> None:
-    meter = DlmsMeter(DlmsAddress("127.0.0.99", server.port, KEYS))
+    meter = DlmsMeter(TcpAddress("127.0.0.99", server.port, keys=KEYS))
     with pytest.raises(LinkError, match="Connection refused"):
         meter.clock()
 
@@ -174,7 +175,7 @@ def test_a_new_key_is_in_force_at_once_whichever_key_answers(under_new_key: bool
 
 
 def test_a_key_under_a_wrong_wrapping_key_is_refused_and_the_old_one_stays(server: TcpServer, device: Device) -> None:
-    address = DlmsAddress("127.0.0.1", server.port, replace(KEYS, wrapping=bytes(16)))
+    address = TcpAddress("127.0.0.1", server.port, keys=replace(KEYS, wrapping=bytes(16)))
     with DlmsMeter(address) as meter:
         with pytest.raises(RefusedError, match="OTHER_REASON"):
             meter.transfer_key(NEW_KEY)
@@ -183,14 +184,14 @@ def test_a_key_under_a_wrong_wrapping_key_is_refused_and_the_old_one_stays(serve
 
 
 def test_without_a_wrapping_key_no_key_is_transferred(server: TcpServer) -> None:
-    address = DlmsAddress("127.0.0.1", server.port, replace(KEYS, wrapping=None))
+    address = TcpAddress("127.0.0.1", server.port, keys=replace(KEYS, wrapping=None))
     with DlmsMeter(address) as meter, pytest.raises(UnsupportedError, match="wrapping key"):
         meter.transfer_key(NEW_KEY)
 
 
 def test_an_address_with_a_short_key_is_no_address() -> None:
     with pytest.raises(AddressError, match="16 bytes"):
-        DlmsAddress("127.0.0.1", keys=Keys(b"short", bytes(16)))
+        TcpAddress("127.0.0.1", keys=Keys(b"short", bytes(16)))
 
 
 def test_what_the_reader_holds_does_not_show_its_keys(meter: DlmsMeter) -> None:

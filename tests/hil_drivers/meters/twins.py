@@ -7,19 +7,23 @@ from contextlib import contextmanager
 
 from hil_drivers.meter import Meter
 from hil_drivers.meters.dlms import DlmsMeter
-from hil_drivers.meters.dlms_session import DlmsAddress, Keys
+from hil_drivers.meters.dlms_session import Keys
+from hil_drivers.meters.dlms_tcp import TcpAddress
 from hil_drivers.meters.echonet import EchonetAddress, UdpEchonetMeter
-from hil_drivers.meters.modbus import ModbusAddress, ModbusMeter
+from hil_drivers.meters.modbus import ModbusAddress, ModbusMeter, RtuAddress, RtuMeter
+from hil_drivers.meters.optical import OpticalAddress, OpticalMeter
 from hil_drivers.meters.route_b import RouteBMeter, StickAddress
 from protocols.dlms.axdr import Data, DataType, array, encode, octets, structure
 from protocols.dlms.clock import DateTime
 from protocols.dlms.connection import Connection as DlmsConnection
+from protocols.dlms.hdlc_server import HdlcConnection
 from protocols.dlms.objects import Attr, CosemObject
 from protocols.dlms.profile_generic import CLOCK_COLUMN, Column, Row, profile_object
 from protocols.dlms.roles import IDENTIFIED
 from protocols.dlms.values import enum, scaler_unit, uint8, uint16, uint32
+from protocols.modbus.rtu import RtuLine
 from protocols.modbus.server import Connection as ModbusConnection
-from tests.hil_drivers.meters.servers import Server, StickServer, TcpServer, UdpServer
+from tests.hil_drivers.meters.servers import LineServer, Server, StickServer, TcpServer, UdpServer
 from tests.protocols.dlms.meter import PASSWORD, WRAPPING_KEY
 from tests.protocols.dlms.meter import Meter as DlmsDevice
 from tests.protocols.dlms.vectors import AUTH_KEY, KEY
@@ -164,16 +168,25 @@ def dlms(wait_s: float = WAIT) -> Iterator[tuple[Server, Meter]]:
         yield server, meter
 
 
+@contextmanager
+def optical(wait_s: float = WAIT) -> Iterator[tuple[Server, Meter]]:
+    with (
+        LineServer(HdlcConnection(dlms_device().device).receive) as server,
+        OpticalMeter(OpticalAddress(server.path, keys=KEYS, answer_wait_s=wait_s)) as meter,
+    ):
+        yield server, meter
+
+
 def serving(device: DlmsDevice) -> TcpServer:
     return TcpServer(lambda: DlmsConnection(device.device).receive)
 
 
 def management(server: TcpServer, answer_wait_s: float = WAIT) -> DlmsMeter:
-    return DlmsMeter(DlmsAddress("127.0.0.1", server.port, KEYS, answer_wait_s=answer_wait_s))
+    return DlmsMeter(TcpAddress("127.0.0.1", server.port, keys=KEYS, answer_wait_s=answer_wait_s))
 
 
 def as_reader(server: TcpServer, password: bytes = PASSWORD) -> DlmsMeter:
-    return DlmsMeter(DlmsAddress("127.0.0.1", server.port, password=password, answer_wait_s=WAIT))
+    return DlmsMeter(TcpAddress("127.0.0.1", server.port, password=password, answer_wait_s=WAIT))
 
 
 @contextmanager
@@ -191,6 +204,16 @@ def modbus(wait_s: float = WAIT) -> Iterator[tuple[Server, Meter]]:
     with (
         TcpServer(lambda: ModbusConnection(units).receive) as server,
         ModbusMeter(ModbusAddress("127.0.0.1", server.port, wait_s=wait_s)) as meter,
+    ):
+        yield server, meter
+
+
+@contextmanager
+def modbus_rtu(wait_s: float = WAIT) -> Iterator[tuple[Server, Meter]]:
+    units = units_of(VIEW, VirtualClock(EXACT_NOW))
+    with (
+        LineServer(RtuLine(units).receive) as server,
+        RtuMeter(RtuAddress(server.path, wait_s=wait_s)) as meter,
     ):
         yield server, meter
 

@@ -55,7 +55,7 @@ class Rig:
         self.driver: Any = self.open()
 
     def open(self, **settings: Any) -> Any:
-        usual = {"wait_s": WAIT_S, "settle_s": SETTLE_S, "channels": self.contacts.count}
+        usual = {"timeout_s": WAIT_S, "settle_s": SETTLE_S, "channels": self.contacts.count}
         return open_instrument(self.kind.driver, self.wired.address, {**usual, **self.kind.settings, **settings})
 
     def closed(self) -> list[bool]:
@@ -150,7 +150,7 @@ def test_nobody_at_the_address_is_a_lost_link(rig: Rig) -> None:
     address = rig.wired.address
     rig.wired.close()
     assert "no connection" in fails(
-        LinkError, lambda: open_instrument(rig.kind.driver, address, {**rig.kind.settings, "wait_s": WAIT_S})
+        LinkError, lambda: open_instrument(rig.kind.driver, address, {**rig.kind.settings, "timeout_s": WAIT_S})
     )
 
 

@@ -131,6 +131,7 @@ def test_the_highest_demand_is_that_of_the_month_so_far(tmp_path: Path) -> None:
     assert watts == 2 * half_hour > 0
 
 
+@pytest.mark.requirement("M10")
 def test_the_clock_is_set_logged_and_still_set_after_a_restart(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     link = manager(rig).associated()
@@ -442,6 +443,7 @@ def test_what_was_heard_before_a_restart_is_stale_after_it(tmp_path: Path) -> No
         again.associated()
 
 
+@pytest.mark.requirement("M11")
 def test_a_power_failure_is_counted_logged_and_seen_in_the_rows_it_touched(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.device.lose_line()
@@ -478,6 +480,7 @@ def test_the_public_client_reads_names_and_clock_and_nothing_of_the_home(tmp_pat
         get(link, 3, names.IMPORT_WH)
 
 
+@pytest.mark.requirement("X5")
 def test_no_meter_opens_with_the_keys_or_the_password_of_another(tmp_path: Path) -> None:
     one, other = Rig(tmp_path / "a", 3), Rig(tmp_path / "b", 4)
     assert not set(one.twin.security.keys()) & set(other.twin.security.keys())
@@ -542,6 +545,18 @@ def misses_its_booking(rig: Rig) -> bool:
     return get(link, 71, LIMITER, 4) != 45
 
 
+def tells_another_history_later(rig: Rig) -> bool:
+    end = rig.view.half_hour(rig.now)[0]
+
+    def told() -> object:
+        link = reader(rig).associated()
+        return link.run(link.client.get_range(names.PROFILES[SLOT_SECONDS], end, end))
+
+    before = told()
+    rig.later(2 * SLOT_SECONDS, 300)
+    return before != told()
+
+
 DEFECTS = {
     "accepts-wrong-password": opens_with_a_wrong_password,
     "accepts-replay": takes_a_replay,
@@ -549,6 +564,7 @@ DEFECTS = {
     "accepts-bad-image": runs_a_damaged_image,
     "switch-lies": supplies_with_an_open_switch,
     "ignores-booking": misses_its_booking,
+    "rewrites-history": tells_another_history_later,
 }
 
 

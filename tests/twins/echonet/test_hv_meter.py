@@ -121,6 +121,7 @@ def test_reactive_registers_are_those_of_the_model(generation: str, generator: b
     assert lag == sorted(lag)
 
 
+@pytest.mark.requirement("M7")
 @pytest.mark.parametrize("generator", [False, True])
 def test_one_minute_history_runs_backwards_from_its_time(generator: bool) -> None:
     twin = hv("next", generator)
@@ -232,6 +233,7 @@ def test_just_after_the_closing_day_began_there_is_no_demand_yet() -> None:
     assert value(twin, 0xC1, now=begin - 1) > 0
 
 
+@pytest.mark.requirement("B5")
 @pytest.mark.parametrize("generation", ["current", "next"])
 @pytest.mark.parametrize("esv", [Esv.SET_I, Esv.SET_GET])
 def test_commands_outside_the_limited_set_are_refused_and_change_nothing(generation: str, esv: Esv) -> None:

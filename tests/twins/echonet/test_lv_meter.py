@@ -112,6 +112,7 @@ def test_a_day_history_holds_the_registers_at_each_half_hour(generation: str, ge
         assert list(history.values) == [shown(twin, at)[direction] if at <= NOW else NO_DATA for at in instants]
 
 
+@pytest.mark.requirement("M6")
 def test_a_current_meter_keeps_45_days_and_answers_older_ones_with_no_data() -> None:
     twin = both("current", False)
     choose(twin, 0xE5, 45)

@@ -27,6 +27,7 @@ def kept(generation: str, period: int) -> int:
     return found.keep
 
 
+@pytest.mark.requirement("M3", "M4", "M5")
 @pytest.mark.parametrize("period", PERIODS)
 def test_a_next_generation_meter_keeps_each_record_for_its_time_and_not_longer(period) -> None:
     found = METERS.profile(NEXT[:1], period, 0, 2e9, NOW)

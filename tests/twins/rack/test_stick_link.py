@@ -160,7 +160,7 @@ def test_a_driver_over_a_socket_turns_the_radio_down_and_up(tmp_path: File) -> N
     with Rack(tmp_path, "BP35A1") as rack, Port(rack.served.path()) as port:
         port.command(f"SKSETRBID {credentials(PLACE).route_b_id.decode()}")
         wired = Wired(rack.served.loop, MiniCircuitsTelnet(rack.box), rack.served.clock)
-        attenuator = mini_circuits.telnet(wired.address, wait_s=5.0)
+        attenuator = mini_circuits.telnet(wired.address, timeout_s=5.0)
         try:
             for db, heard in ((20.0, True), (MOST_DB, False), (40.0, True)):
                 assert attenuator.set(1, db) == db

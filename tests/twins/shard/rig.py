@@ -17,8 +17,8 @@ from protocols.dlms.security import protect_general, unprotect_general
 from protocols.slots import SLOT_SECONDS, slot_end
 from protocols.topics import DOWN, TopicTree
 from twins.defects import Defects
+from twins.field.areas import AreaField, FieldOfAreas
 from twins.field.interface import Field, Passage
-from twins.field.statistical import StatisticalField
 from twins.fleet import Fleet
 from twins.journal import CounterJournal
 from twins.plan import HEAD_END_TITLE, FleetPlan, concentrator_id, meter_id, system_title
@@ -26,7 +26,8 @@ from twins.shard.answers import Answers
 from twins.shard.core import ShardCore
 from twins.shard.counters import InvocationCounters
 from twins.shard.frames import ReadingFrames
-from twins.shard.spec import AreaField, DefectPlan
+from twins.shard.losses import LossBook
+from twins.shard.spec import DefectPlan
 from twins.stages import Stages
 
 KEYS = KeyRing(bytes(range(16)))
@@ -60,10 +61,10 @@ class SteadyField:
         self._delay = delay
 
     def reading(self, index: NDArray[np.int64], occasion: int) -> Passage:
-        return Passage(np.ones(len(index), np.bool_), self._delay(index), np.ones(len(index), np.uint8))
+        return Passage(np.zeros(len(index), np.uint8), self._delay(index), np.ones(len(index), np.uint8))
 
-    def exchange(self, index: NDArray[np.int64], occasion: int) -> Passage:
-        return Passage(np.ones(len(index), np.bool_), np.ones(len(index)), np.ones(len(index), np.uint8))
+    def exchange(self, index: NDArray[np.int64], occasion: int, now: float) -> Passage:
+        return Passage(np.zeros(len(index), np.uint8), np.ones(len(index)), np.ones(len(index), np.uint8))
 
 
 class Shard:
@@ -84,13 +85,14 @@ class Shard:
         stop = plan.meters if stop is None else stop
         self.fleet = Fleet(plan, start, stop)
         self.journal = CounterJournal(path)
-        self.field = field or StatisticalField(plan, [AreaField(loss=loss)] * len(plan.areas))
+        self.field = field or FieldOfAreas(plan, [AreaField(medium="direct", loss=loss)] * len(plan.areas))
         defective = Defects(defects, start, stop)
         counters = InvocationCounters(self.fleet.counter, self.journal)
         self.answers = Answers(self.fleet, KEYS, defective, counters)
         frames = ReadingFrames(plan, TREE.root, KEYS)
         last = plan.first_slot + slots - 1
-        self.core = ShardCore(self.fleet, self.field, frames, self.answers, defective, counters, last, Stages())
+        losses = LossBook(plan, start, stop)
+        self.core = ShardCore(self.fleet, self.field, frames, self.answers, defective, counters, last, Stages(), losses)
 
     def step(self, now: float) -> list[Reading | Answer]:
         """What leaves the shard by ``now``."""

@@ -85,6 +85,7 @@ def test_slots_of_the_future_and_beyond_retention_are_left_out(shard: Shard) -> 
     assert long_ago == not_yet == []
 
 
+@pytest.mark.requirement("M6")
 def test_a_meter_of_the_next_generation_keeps_what_settlement_needs(tmp_path: Path) -> None:
     areas = tuple(msgspec.structs.replace(area, generation_mix={"next": 1.0}) for area in PLAN.areas)
     shard = Shard(msgspec.structs.replace(PLAN, areas=areas), tmp_path / "j", 2, 12)

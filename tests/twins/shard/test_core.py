@@ -157,7 +157,7 @@ def test_an_exchange_that_the_field_loses_gets_no_answer_and_the_next_may(tmp_pa
     for counter in range(1, 41):
         shard.core.ask(down_topic(PLAN, 0), request(0, FIRST_SLOT, FIRST_SLOT, counter=counter), END)
         answered.append(bool(shard.step(END + 86_400)))
-    passages = [shard.field.exchange(np.array([0]), counter).arrives[0] for counter in range(1, 41)]
+    passages = [shard.field.exchange(np.array([0]), counter, 0.0).arrives[0] for counter in range(1, 41)]
     assert answered == passages
     assert 0 < sum(answered) < 40
 

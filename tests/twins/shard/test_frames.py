@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from twins.shard.frames import ReadingFrames, digits, up_topics
 PLAN = plan((3, 7), (2, 5))
 
 
+@pytest.mark.requirement("M8")
 @given(numbers=st.lists(st.integers(0, 10**12 - 1), min_size=1))
 def test_digits_are_decimal_with_leading_zeros(numbers: list[int]) -> None:
     written = digits(np.array(numbers), 12)

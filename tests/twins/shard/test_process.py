@@ -23,8 +23,9 @@ from twins.bus.control import ControlLink
 from twins.bus.marks import Ack, Mark, Tick, read_mark
 from twins.bus.state import State, read_state
 from twins.clock import ClockSpec
+from twins.field.areas import AreaField
 from twins.shard.process import ShardProcess
-from twins.shard.spec import AreaField, ShardSpec
+from twins.shard.spec import ShardSpec
 
 PLAN = plan((2, 8), (1, 6))
 START = float(slot_end(FIRST_SLOT - 1))
@@ -40,7 +41,7 @@ def spec(address: BusAddress, folder: Path, clock: ClockSpec = VIRTUAL, window: 
         plan=PLAN,
         start=0,
         stop=PLAN.meters,
-        field=(AreaField(loss=0.0),) * 2,
+        field=(AreaField(medium="direct"),) * 2,
         defects=(),
         bus=msgspec.structs.replace(address, root=TREE.root),
         clock=clock,

@@ -30,7 +30,7 @@ from twins.route_b.limits import Limits, Pace, shipped_limits
 from twins.route_b.meter import RouteB
 from twins.wisun.link import PERFECT, Link
 from twins.wisun.parameters import RadioParameters, radio_parameters
-from twins.wisun.service import J11, StickService
+from twins.wisun.service import J11, StickService, seats_in_homes
 
 Answer = TypeVar("Answer")
 
@@ -104,9 +104,7 @@ class Served:
             meters,
             self.clock,
             FLEET.plan.seed,
-            directory,
-            dialects,
-            sticks=sticks,
+            seats_in_homes(meters, directory, dialects, sticks),
             everybody=self.everybody,
             parameters=parameters or quick(),
             link=link(self.clock),

@@ -9,8 +9,9 @@ import pytest
 from protocols.echonet.frame import HEMS, Esv, Frame, Property
 from protocols.echonet.frame import LV_METER as LV
 from protocols.wisun.radio import ALL_NODES, link_local, scan_seconds
+from twins.serving.terminal import TerminalError
 from twins.wisun.parameters import RadioError, radio_parameters
-from twins.wisun.service import StickService
+from twins.wisun.service import Seat, StickService
 
 from .rig import Host, ManualClock, Port, Served, credentials, quick, served
 from .test_service import greeted, tuned
@@ -132,13 +133,13 @@ def test_what_a_controller_asks_everybody_is_answered_by_its_meter(tmp_path: Pat
 
 def test_a_dialect_that_there_is_not_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(RadioError, match="no stick BP35X; take one of BP35A1"):
-        StickService([], ManualClock(), 1, tmp_path, ["BP35X"])
+        StickService([], ManualClock(), 1, [Seat(0, 0, "BP35X", tmp_path)])
 
 
 def test_a_path_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     rig = Served(tmp_path, ["BP35A1"])
     path = Path(rig.path())
     path.write_text("mine", encoding="utf-8")
-    with pytest.raises(RadioError, match="no terminal can be put there"):
+    with pytest.raises(TerminalError, match="no terminal can be put there"):
         rig.service.open()
     assert path.read_text(encoding="utf-8") == "mine"

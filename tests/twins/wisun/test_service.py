@@ -153,6 +153,7 @@ def tell(rig: Served, place: int) -> None:
     rig.call(say)
 
 
+@pytest.mark.requirement("B4")
 @EVERY_STICK
 def test_a_current_meter_has_one_controller_until_that_one_leaves(dialect: str, tmp_path: Path) -> None:
     with (
@@ -170,6 +171,7 @@ def test_a_current_meter_has_one_controller_until_that_one_leaves(dialect: str, 
         assert second.get(0xE7) == [rig.value(CURRENT, 0xE7)]
 
 
+@pytest.mark.requirement("B7")
 def test_a_next_meter_has_four_controllers_and_no_fifth(tmp_path: Path) -> None:
     with served(tmp_path, *DIALECTS, sticks=2) as rig:
         hosts = [Host(rig, number, dialect, credentials(NEXT)) for number, dialect in enumerate((*DIALECTS, "BP35A1"))]
@@ -195,6 +197,7 @@ def test_a_defective_meter_admits_everybody(tmp_path: Path) -> None:
         assert len(rig.call(lambda: rig.meters[CURRENT].joined)) == 2
 
 
+@pytest.mark.requirement("B9")
 @EVERY_STICK
 def test_a_session_expires_after_a_day_and_the_stick_joins_again_by_itself(dialect: str, tmp_path: Path) -> None:
     with served(tmp_path, dialect) as rig, Host(rig, 0, dialect, credentials(CURRENT)) as host:
@@ -221,6 +224,7 @@ def test_a_defective_meter_grants_a_session_that_never_expires(tmp_path: Path) -
         assert host.quiet() == []
 
 
+@pytest.mark.requirement("B3")
 @EVERY_STICK
 def test_a_contract_that_ends_ends_the_session_and_the_next_tenant_has_other_credentials(
     dialect: str, tmp_path: Path
@@ -258,6 +262,7 @@ def tuned(port: Port, rig: Served, place: int) -> bytes:
     return station.address.exploded.upper().encode()
 
 
+@pytest.mark.requirement("B5")
 @pytest.mark.parametrize("security", [0, 2])
 def test_a_request_before_joining_is_not_answered(security: int, tmp_path: Path) -> None:
     with served(tmp_path, "BP35A1") as rig, Port(rig.path()) as port:
@@ -291,6 +296,7 @@ def test_a_request_that_is_not_encrypted_is_not_answered_after_joining(tmp_path:
         assert rig.call(lambda: rig.meters[CURRENT].dropped.not_encrypted) == 1
 
 
+@pytest.mark.requirement("B6")
 def test_too_frequent_requests_are_slowed_in_their_order_then_refused(tmp_path: Path) -> None:
     pace = Pace(per_second=2.0, burst=3, waiting=4, source="tests", verified=False)
     with served(tmp_path, "BP35A1", pace=pace) as rig, Host(rig, 0, "BP35A1", credentials(CURRENT)) as host:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.wisun.j11.messages import arib_channel, j11_channel
 from protocols.wisun.radio import link_local
-from tests.twins.echonet.twin import twin_of
+from tests.twins.echonet.twin import NOW, twin_of
 from twins.route_b.meter import RouteB
 from twins.wisun.parameters import radio_parameters
 from twins.wisun.station import Station, meter_mac, stick_mac
@@ -43,5 +43,5 @@ def test_the_beacon_carries_the_end_of_the_id_and_a_closed_route_has_none() -> N
     one = station(0)
     assert one.beacon.pair_id == credentials(0).route_b_id[-8:]
     one.route_b.shut(0.0)
-    assert not one.route_b.answers_beacon(credentials(0).pair_id)
-    assert not one.route_b.answers_beacon(b"")
+    assert not one.route_b.answers_beacon(credentials(0).pair_id, NOW)
+    assert not one.route_b.answers_beacon(b"", NOW)

@@ -21,7 +21,23 @@ from twins.field.rules import sliding
 F = TypeVar("F", bound=Callable[..., Any])
 
 _HERE = Path(__file__).parent
-_CORE = ("compiled.py", "parameters.py", "state.py", "air.py", "access.py", "engine.py")
+_CORE = (
+    "compiled.py",
+    "parameters.py",
+    "codes.py",
+    "records.py",
+    "state.py",
+    "shared.py",
+    "air.py",
+    "access.py",
+    "packets.py",
+    "flooding.py",
+    "trickle.py",
+    "routing.py",
+    "joining.py",
+    "disturbing.py",
+    "engine.py",
+)
 _SOURCES = [*(_HERE / name for name in _CORE), Path(sliding.__file__)]
 
 

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from twins.field.checks import need
+from twins.field.mesh.codes import DELIVERED
 from twins.field.mesh.engine import run
 from twins.field.mesh.parameters import Mac
-from twins.field.mesh.state import DELIVERED, Ether, Law, new_packets, new_world
+from twins.field.mesh.state import Ether, Law, new_packets, new_world
 from twins.field.rules.parameters import SECOND
 
 SETTLING = 20

@@ -5,25 +5,32 @@ Same network, traffic and seed: same result, to the last nanosecond.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twins.field.checks import need, numbers
-from twins.field.mesh.engine import run
-from twins.field.mesh.parameters import Mac, mac, mac_table
-from twins.field.mesh.state import (
+from twins.field.mesh.codes import (
+    BLOCK,
+    DATA,
     DELIVERED,
     LOGGED,
+    NOBODY,
+    OFF,
     OUTCOMES,
-    Ether,
-    Law,
-    Records,
-    new_packets,
-    new_world,
+    READING,
+    SPARED,
+    TRAFFIC,
+    UNSENT,
 )
-from twins.field.mesh.tree import Tree, build_tree
+from twins.field.mesh.disturbances import Jammer, Outage, Shade, change_records, jammer_records
+from twins.field.mesh.engine import run
+from twins.field.mesh.parameters import Mac, mac, mac_table
+from twins.field.mesh.protocols import figures, protocols
+from twins.field.mesh.state import Ether, Law, Records, World, new_packets, new_world
+from twins.field.mesh.tree import Tree, build_tree, candidates, mrhof
 from twins.field.physics.fsk import penalty_db
 from twins.field.physics.hopping import hopping
 from twins.field.physics.noise import noise_dbm
@@ -37,12 +44,18 @@ from twins.field.physics.phy import (
     plan_of,
     unit_backoff_seconds,
 )
-from twins.field.rules.parameters import MICROSECOND, SECOND, Rule, rule
-from twins.random import salt
+from twins.field.rules.parameters import MICROSECOND, MILLISECOND, SECOND, Rule, rule
+from twins.random import mix32, salt
+
+POOL = 4096
+"""Places for the network's own packets, and a few for each node on top."""
 
 
 class Network(NamedTuple):
-    """A mesh whose nodes have settled: node 0 is the root, the concentrator."""
+    """A mesh: node 0 is the root, the concentrator. ``tree`` is the cheapest, on which nodes settle.
+
+    ``candidates``: the neighbours that its nodes keep in mind.
+    """
 
     mode: Mode
     rule: Rule
@@ -50,15 +63,40 @@ class Network(NamedTuple):
     law: Law
     mac: Mac
     tree: Tree
+    candidates: Records  # of CANDIDATE
 
 
 class Traffic(NamedTuple):
-    """Packets in the order of their time: seconds, from and to which node (0: the root), bytes of PSDU."""
+    """Packets in the order of their time: seconds, from and to which node (0: the root), bytes of PSDU.
+
+    ``kind``: DATA, or BLOCK for what the root floods (its target is 0). ``reply``: place of the packet that the target
+    sends when it has this one; such packets stand at the end with time -1. ``unless``: place of a packet; when it has
+    come, this one is not sent. ``group``: traffic class, for the reader only.
+    """
 
     at: NDArray[np.float64]
     origin: NDArray[np.int64]
     target: NDArray[np.int64]
     psdu: NDArray[np.int64]
+    kind: NDArray[np.int64] | int = DATA
+    reply: NDArray[np.int64] | int = NOBODY
+    unless: NDArray[np.int64] | int = NOBODY
+    group: NDArray[np.int64] | int = READING
+
+
+class Conditions(NamedTuple):
+    """What surrounds a mesh while it is simulated.
+
+    ``jammer_dbm`` (jammers, nodes): power of jammers at nodes. ``living``: nodes tell each other about the network and
+    learn ETX; ``cold``: they must join first. Outages need a living network.
+    """
+
+    jammers: Sequence[Jammer] = ()
+    jammer_dbm: NDArray[np.float64] | None = None
+    shades: Sequence[Shade] = ()
+    outages: Sequence[Outage] = ()
+    living: bool = False
+    cold: bool = False
 
 
 class Outcome(NamedTuple):
@@ -69,9 +107,14 @@ class Outcome(NamedTuple):
     hops: NDArray[np.int64]
     tries: NDArray[np.int64]  # frames sent for it
     lost_at: NDArray[np.int64]  # the node that gave it up; -1
+    lost_to: NDArray[np.int64]  # the node that did not get it from there; -1
+    begun: NDArray[np.float64]  # s, when it was sent first; -1 for replies that nobody asked for
     air: NDArray[np.float64]  # s that each node has sent
+    flooded: NDArray[np.float64]  # (blocks, nodes) s, when each node had each block; infinite for never
     nodes: Records
     log: Records  # of SENT
+    jammer_air: NDArray[np.float64]  # s
+    unsent: int  # of the network's own packets, for want of places
     events: int
 
     @property
@@ -82,7 +125,7 @@ class Outcome(NamedTuple):
     def losses(self) -> dict[str, int]:
         """How many packets did not arrive, by reason; reasons that did not occur are left out."""
         counts = np.bincount(self.outcome, minlength=len(OUTCOMES))
-        return {OUTCOMES[k]: int(c) for k, c in enumerate(counts) if c and k != DELIVERED}
+        return {OUTCOMES[k]: int(c) for k, c in enumerate(counts) if c and k not in (DELIVERED, SPARED)}
 
 
 def network(
@@ -95,11 +138,15 @@ def network(
     spread: float = 0.0,
     level_dbm: float | None = None,
     channel_count: int | None = None,
+    together: bool = True,
+    fading_db: float = 0.0,
+    fading_s: float = 60.0,
 ) -> Network:
-    """A settled mesh over a link table (n, n) in dBm.
+    """A mesh over a link table (n, n) in dBm.
 
-    ``spread``: a retry waits a random time below so many seconds on top of its backoff (0: at once).
-    ``level_dbm`` replaces the rule's carrier sense level, ``channel_count`` the plan's usable channels.
+    ``spread``: a retry waits a random time below so many seconds on top of its backoff (0: at once). ``level_dbm``
+    replaces the rule's carrier sense level, ``channel_count`` the plan's usable channels; ``together`` False: nodes do
+    not listen together now and then (no broadcast). ``fading_db``, ``fading_s``: deviation and time of slow fading.
     Raises :class:`twins.field.checks.FieldError` for what cannot be; nodes without a way are in ``tree.island``.
     """
     phy = mode(mode_name)
@@ -107,6 +154,8 @@ def network(
     level = law.level_dbm if level_dbm is None else float(numbers("carrier sense level", level_dbm))
     count = len(channels(plan_of(phy))) if channel_count is None else channel_count
     need(float(numbers("spread", spread)) >= 0, "spread must not be below 0")
+    need(float(numbers("fading", fading_db)) >= 0, "fading must not be below 0 dB")
+    need(float(numbers("fading time", fading_s)) > 0, "fading takes some time")
     tree = build_tree(received_dbm, phy)
     frame = phy_modes().frame
     access = mac(
@@ -120,6 +169,8 @@ def network(
     )
     hops = hopping(seed, len(received_dbm), count, radio().hopping.dwell_ms / 1000)
     width = bandwidth_hz(phy)
+    all_ = figures().broadcast
+    common = mix32(np.arange(hops.channel.shape[1], dtype=np.uint32) ^ salt(seed, "broadcast")) % np.uint32(count)
     ether = Ether(
         gain_mw=np.ascontiguousarray(10 ** (received_dbm / 10)),
         noise_mw=float(10 ** (noise_dbm(width) / 10)),
@@ -128,33 +179,109 @@ def network(
         channel=hops.channel,
         offset=np.round(hops.offset * SECOND).astype(np.int64),
         dwell=_ns(hops.dwell),
+        interval=all_.interval_ms * MILLISECOND if together else 0,
+        together=all_.together_ms * MILLISECOND,
+        common=common.astype(np.int16),
+        channels=count,
+        fading_db=float(fading_db),
+        fading_time=_ns(fading_s),
+        fading_key=int(salt(seed, "fading")),
     )
-    return Network(phy, law, ether, Law(law.pause, law.limit, law.window, law.answers_count), access, tree)
+    limits = Law(law.pause, law.limit, law.window, law.answers_count)
+    return Network(phy, law, ether, limits, access, tree, candidates(tree, received_dbm, phy))
 
 
-def simulate(network: Network, traffic: Traffic, seed: int, seconds: float, *, log: int = 0) -> Outcome:
+def simulate(
+    network: Network, traffic: Traffic, seed: int, seconds: float, *, log: int = 0, conditions: Conditions | None = None
+) -> Outcome:
     """Let traffic run for so many seconds; the first ``log`` frames are noted.
 
-    Raises :class:`twins.field.checks.FieldError` for frames that are too long, or nodes that do not exist.
+    Raises :class:`twins.field.checks.FieldError` for frames that are too long, nodes that do not exist, disturbances
+    that cannot be.
     """
-    n = len(network.tree.parent)
-    at = numbers("times", traffic.at, least=0.0)
     need(float(numbers("seconds", seconds)) > 0, "a simulation takes some time")
-    need((np.diff(at) >= 0).all(), "traffic must be in the order of its time")
+    around = Conditions() if conditions is None else conditions
+    packets = _packets(network, traffic)
+    world = _world(network, packets, around, seconds, log)
+    events = run(world, np.random.Generator(np.random.Philox(int(salt(seed, "mesh")))), _ns(seconds))
+    packets = world.packets[: world.counts[TRAFFIC]]
+    _settle_replies(packets)
+    arrived = packets["outcome"] == DELIVERED
+    flooded = world.floods["at"]
+    return Outcome(
+        outcome=packets["outcome"],
+        delay=np.where(arrived, (packets["end"] - packets["at"]) / SECOND, np.inf),
+        hops=packets["hops"],
+        tries=packets["tries"],
+        lost_at=packets["lost_at"],
+        lost_to=packets["lost_to"],
+        begun=np.where(packets["at"] >= 0, packets["at"] / SECOND, -1.0),
+        air=world.nodes["air"] / SECOND,
+        flooded=np.where(flooded >= 0, flooded / SECOND, np.inf),
+        nodes=world.nodes,
+        log=world.log[: world.counts[LOGGED]],
+        jammer_air=world.jammers.state["air"] / SECOND,
+        unsent=int(world.counts[UNSENT]),
+        events=events,
+    )
+
+
+def _packets(network: Network, traffic: Traffic) -> Records:
+    """Traffic as the core takes it; raises :class:`twins.field.checks.FieldError` for what cannot be."""
+    n, rule_ = len(network.tree.parent), network.rule
+    at = numbers("times", traffic.at)
+    timed = int((at >= 0).sum())
+    need((at[timed:] == -1).all() and (np.diff(at[:timed]) >= 0).all(), "traffic must be in the order of its time")
+    reply, unless = (np.broadcast_to(places, len(at)) for places in (traffic.reply, traffic.unless))
+    asked = np.sort(reply[reply != NOBODY])
+    need((asked == np.arange(timed, len(at))).all(), "replies stand at the end, each asked for by one packet")
+    need(((unless >= NOBODY) & (unless < len(at))).all(), "a packet is sent unless another one has come")
     ends = np.concatenate([traffic.origin, traffic.target])
     need(((ends >= 0) & (ends < n)).all(), f"nodes are 0 to {n - 1}")
     air = np.round(frame_seconds(network.mode, traffic.psdu) * SECOND).astype(np.int64)
-    longest = network.rule.longest
-    need((air <= longest).all(), f"a frame lasts at most {longest / SECOND:g} s on this channel width")
+    need((air <= rule_.longest).all(), f"a frame lasts at most {rule_.longest / SECOND:g} s on this channel width")
     need((air <= network.law.limit).all(), "the hour's sum must allow every frame")
-    frame = phy_modes().frame
-    packets = new_packets(
-        np.round(at * SECOND).astype(np.int64),
+    kind = np.broadcast_to(traffic.kind, len(at))
+    blocks = kind == BLOCK
+    need(not (blocks & (traffic.origin != 0)).any(), "the root floods blocks")
+    return new_packets(
+        np.where(at >= 0, np.round(at * SECOND), NOBODY).astype(np.int64),
         traffic.origin,
         traffic.target,
         air,
-        8 * (np.asarray(traffic.psdu) + frame.fcs_bytes),
+        8 * (np.asarray(traffic.psdu) + phy_modes().frame.fcs_bytes),
+        kind=kind,
+        reply=reply,
+        unless=unless,
+        word=np.where(blocks, np.cumsum(blocks) - 1, 0),
     )
+
+
+def _world(network: Network, packets: Records, around: Conditions, seconds: float, log: int) -> World:
+    n, limits, frame = len(network.tree.parent), mrhof(), phy_modes().frame
+    living = around.living or around.cold
+    need(living or not around.outages, "nodes come back from an outage only in a living network")
+    said = protocols(
+        network.mode,
+        n,
+        living=living,
+        max_link_etx=limits.max_link_etx,
+        max_path_etx=limits.max_path_etx,
+    )
+    longest = max(said.sizes["air"].max(), said.steps["air"].max())
+    need(not living or longest <= network.rule.longest, "the network's own frames are too long for the air-time rule")
+    if living:
+        need(network.ether.interval > 0, "a living network needs nodes that listen together")
+    blocks = int((packets["kind"] == BLOCK).sum())
+    need(not blocks or network.ether.interval > 0, "flooding needs nodes that listen together")
+    jammers = None
+    if len(around.jammers) > 0:
+        need(around.jammer_dbm is not None, "jammers need their powers at the nodes")
+        powers = numbers("jammer powers", np.asarray(around.jammer_dbm))
+        need(powers.shape == (len(around.jammers), n), "jammers have a power at every node")
+        sender = radio().sender
+        sent = sender.power_dbm + sender.gain_dbi
+        jammers = jammer_records(around.jammers, powers, sent, network.ether.channels, seconds)
     world = new_world(
         network.ether,
         network.law,
@@ -163,20 +290,26 @@ def simulate(network: Network, traffic: Traffic, seed: int, seconds: float, *, l
         packets,
         8 * (frame.ack_bytes + frame.fcs_bytes),
         log,
+        jammers=jammers,
+        changes=change_records(around.shades, around.outages, n),
+        blocks=blocks,
+        protocols=said,
+        pool=POOL + 16 * n if living or blocks else 0,
     )
-    events = run(world, np.random.Generator(np.random.Philox(int(salt(seed, "mesh")))), _ns(seconds))
-    arrived = packets["outcome"] == DELIVERED
-    return Outcome(
-        outcome=packets["outcome"],
-        delay=np.where(arrived, (packets["end"] - packets["at"]) / SECOND, np.inf),
-        hops=packets["hops"],
-        tries=packets["tries"],
-        lost_at=packets["lost_at"],
-        air=world.nodes["air"] / SECOND,
-        nodes=world.nodes,
-        log=world.log[: world.counts[LOGGED]],
-        events=events,
-    )
+    if around.cold:
+        world.nodes["parent"] = world.nodes["told"] = NOBODY
+        world.nodes["join"][1:] = OFF
+    elif living:
+        world.nodes["cost"] = network.tree.cost
+        world.candidates[...] = network.candidates
+    return world
+
+
+def _settle_replies(packets: Records) -> None:
+    """What nobody asked for has not come for the reason that the question did not."""
+    asks = np.flatnonzero((packets["reply"] != NOBODY) & (packets["outcome"] != DELIVERED))
+    for name in ("outcome", "lost_at", "lost_to"):
+        packets[name][packets["reply"][asks]] = packets[name][asks]
 
 
 def readings(nodes: int, seed: int, window: float, psdu: int = 162) -> Traffic:

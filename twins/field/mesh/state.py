@@ -1,43 +1,51 @@
 """What a simulation is made of: arrays over nodes and over packets. The core works on nothing else.
 
-A node sends one frame at a time, so what is on the air is kept by sender. Times are whole ns since its begin.
+A node sends one frame at a time and follows one at a time, so what is on the air is kept by sender, and how well it is
+received by receiver. Times are whole ns since the simulation's begin.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twins.field.mesh.codes import ARRIVALS, NOBODY, OPERATIONAL, POOL, PROBE, TRAFFIC, UNDER_WAY
 from twins.field.mesh.parameters import Mac
+from twins.field.mesh.records import (
+    CANDIDATE,
+    CHANGING,
+    FLOODED,
+    FRAME,
+    JAMMER,
+    LIMITS,
+    NODE,
+    PACE,
+    PACKET,
+    SENT,
+    SIZE,
+    STEP,
+    TIMER,
+)
 from twins.field.rules.sliding import rings
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Records = NDArray[np.void]
 
-# What a node does.
-IDLE, WAITING, LISTENING, TURNING, SENDING, AWAITING = range(6)
+TIMERS = 6
+"""Trickle timers of a node: one for each kind of packet from PAS to DIO."""
 
-# What became of a packet. The first is for packets that are under way when the simulation ends.
-UNDER_WAY, DELIVERED, NO_ROUTE, WEAK, COLLISION, DEAF, ACCESS, QUEUE, AIR_TIME = range(9)
-OUTCOMES = (
-    "under way",
-    "delivered",
-    "no route",
-    "signal too weak",
-    "collision",
-    "receiver busy with another frame",
-    "channel never free",
-    "queue full",
-    "air time used up",
-)
-"""Names of the outcomes, in the order of their numbers."""
+CANDIDATES = 5
+"""Neighbours that a node keeps in mind as parents (rpl_mrhof.c)."""
 
-NOBODY = -1
+QUANTILES = 4096
 
-ON_AIR, LOGGED = range(2)  # places in World.counts
+AUDIBLE = 2.0
+"""Eb/N0 below which even the shortest frame is never received: such nodes are not asked whether they heard one."""
 
 
 class Ether(NamedTuple):
@@ -50,6 +58,13 @@ class Ether(NamedTuple):
     channel: NDArray[np.int16]  # (nodes, period): where each node listens, by dwell
     offset: Ints
     dwell: int
+    interval: int = 0  # every so often all nodes listen on one channel together; 0: never
+    together: int = 0  # for so long
+    common: NDArray[np.int16] = np.zeros(1, dtype=np.int16)  # which channel that is, by interval
+    channels: int = 1
+    fading_db: float = 0.0  # standard deviation of the slow fading of a link
+    fading_time: int = 1
+    fading_key: int = 0
 
 
 class Law(NamedTuple):
@@ -61,83 +76,24 @@ class Law(NamedTuple):
     answers_count: bool
 
 
-NODE = np.dtype(
-    [
-        ("state", np.int64),
-        ("parent", np.int64),  # next hop towards the root; NOBODY at the root and where there is none
-        ("packet", np.int64),  # being sent, or NOBODY
-        ("tries", np.int64),
-        ("stage", np.int64),  # how often the window has doubled
-        ("refused", np.int64),  # busy channels in a row
-        ("tuned", np.int64),  # channel it listens or sends on
-        ("slots", np.int64),  # left to count
-        ("since", np.int64),  # when counting began
-        ("expiry", np.int64),  # when counting ends; NOBODY while it is held
-        ("free_from", np.int64),  # when the channel became free
-        ("token", np.int64),  # a timer with another token is void
-        ("loud", np.bool_),  # the channel was busy while listening
-        ("hearing", np.int64),  # sender of the frame being received, or NOBODY
-        ("answers_until", np.int64),  # an acknowledgement is due or being sent
-        ("head", np.int64),  # first and last packet of the queue
-        ("tail", np.int64),
-        ("queued", np.int64),
-        ("cause", np.int64),  # why the last try failed
-        ("governed", np.bool_),  # waits for the air-time rule
-        ("rested", np.int64),  # end of the pause
-        ("air", np.int64),  # ns sent, acknowledgements included
-        ("sent", np.int64),  # data frames
-        ("acked", np.int64),
-        ("busy", np.int64),  # channels found busy
-    ],
-    align=True,
-)
-"""What a node is and does."""
+class Jammers(NamedTuple):
+    """Who disturbs, and how loud each is at each node; see :mod:`twins.field.mesh.disturbances`."""
 
-FRAME = np.dtype(
-    [
-        ("to", np.int64),
-        ("channel", np.int64),
-        ("answer", np.bool_),  # an acknowledgement
-        ("packet", np.int64),
-        ("heard", np.bool_),  # its receiver follows it
-        ("settled", np.int64),  # until when the chance is reckoned
-        ("bit_rate", np.float64),  # bits that must be right, for each ns
-        ("chance", np.float64),  # logarithm of the chance that all bits so far are right
-        ("alone", np.float64),  # the same without interference
-    ],
-    align=True,
-)
-"""What is on the air, by sender."""
+    state: Records  # of JAMMER
+    gain_mw: Floats  # (jammers, nodes)
+    heard_mw: Floats  # the other way: of nodes at jammers
+    channels: NDArray[np.bool_]  # (jammers, channels)
 
-PACKET = np.dtype(
-    [
-        ("at", np.int64),
-        ("origin", np.int64),
-        ("target", np.int64),
-        ("air", np.int64),  # ns of a frame that carries it
-        ("bits", np.int64),  # that must be right
-        ("holder", np.int64),
-        ("next", np.int64),  # behind it in a queue
-        ("hops", np.int64),
-        ("tries", np.int64),
-        ("outcome", np.int64),
-        ("end", np.int64),  # when it was delivered or lost
-        ("lost_at", np.int64),  # the node that lost it
-    ],
-    align=True,
-)
-"""A packet; they come in the order of their time."""
 
-SENT = np.dtype(
-    [
-        ("sender", np.int64),
-        ("begin", np.int64),
-        ("end", np.int64),
-        ("answer", np.bool_),
-    ],
-    align=True,
-)
-"""A frame that was sent."""
+class Protocols(NamedTuple):
+    """What the network says about itself; see :mod:`twins.field.mesh.protocols`."""
+
+    living: bool  # False: nodes stand on a settled tree, and nothing below is sent
+    trickle: Records  # of PACE, by timer
+    steps: Records  # of STEP: the messages of all exchanges
+    exchanges: Ints  # where each exchange begins in it, and where the last one ends
+    sizes: Records  # of SIZE: air time and bits by kind of packet
+    limits: Records  # of LIMITS, one
 
 
 class World(NamedTuple):
@@ -146,47 +102,153 @@ class World(NamedTuple):
     ether: Ether
     law: Law
     mac: Mac
+    gain_mw: Floats  # as it is now; the ether's is the usual one
+    near: Ints  # who may hear whom: of node n, near[first[n]:first[n + 1]]
+    first: Ints
     nodes: Records  # of NODE
     frames: Records  # of FRAME, by sender
     packets: Records  # of PACKET
     log: Records  # of SENT; frames beyond its length are not noted
     active: Ints  # who is on the air, in no order
-    counts: Ints  # how many are on the air, how many frames are in the log
+    ears: Ints  # who is receiving, in no order
+    counts: Ints
     bins: Ints  # the air-time rule's sliding sums
     newest: Ints
     ack_bits: int  # that must be right of an acknowledgement
+    jammers: Jammers
+    changes: Records  # of CHANGING, in the order of their time
+    floods: Records  # (blocks, nodes) of FLOODED
+    protocols: Protocols
+    timers: Records  # (nodes, timers) of TIMER
+    candidates: Records  # (nodes, places) of CANDIDATE
+    normal: Floats  # quantiles of the normal distribution
 
 
-def new_world(ether: Ether, law: Law, mac: Mac, parent: Ints, packets: Records, ack_bits: int, log: int = 0) -> World:
-    """A world in which nothing has been sent yet; ``log``: room for so many frames."""
-    n = len(parent)
-    nodes = np.zeros(n, dtype=NODE)
-    nodes["parent"] = parent
-    for name in ("packet", "hearing", "head", "tail", "expiry"):
+def new_packets(
+    at: Ints,
+    origin: Ints,
+    target: Ints,
+    air: Ints,
+    bits: Ints,
+    *,
+    kind: Ints | int = 0,
+    reply: Ints | int = NOBODY,
+    unless: Ints | int = NOBODY,
+    word: Ints | int = 0,
+) -> Records:
+    """Packets that have not begun their way, as PACKET records; ``at`` must not fall, replies have ``at`` NOBODY."""
+    packets = np.zeros(len(at), dtype=PACKET)
+    given = {"at": at, "origin": origin, "target": target, "air": air, "bits": bits}
+    for name, values in {**given, "kind": kind, "reply": reply, "unless": unless, "word": word}.items():
+        packets[name] = values
+    packets["holder"] = origin
+    packets["outcome"] = UNDER_WAY
+    for name in ("next", "end", "lost_at", "lost_to", "subject"):
+        packets[name] = NOBODY
+    return packets
+
+
+def new_nodes(parent: Ints) -> Records:
+    """Nodes at rest on a settled tree, as NODE records."""
+    nodes = np.zeros(len(parent), dtype=NODE)
+    nodes["parent"] = nodes["told"] = parent
+    nodes["join"] = OPERATIONAL
+    for name in ("packet", "to", "hearing", "head", "tail", "expiry", "sweep", "exchange", "via", "joined_at"):
         nodes[name] = NOBODY
+    return nodes
+
+
+@cache
+def _normal() -> Floats:
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((k + 0.5) / QUANTILES) for k in range(QUANTILES)])
+
+
+def audible(ether: Ether) -> tuple[Ints, Ints]:
+    """Who may hear whom, as World's ``near`` and ``first``; three deviations of fading are allowed for."""
+    least = AUDIBLE * ether.noise_mw / ether.ratio * 10 ** (-0.3 * ether.fading_db)
+    linked = ether.gain_mw > least
+    np.fill_diagonal(linked, False)
+    first = np.zeros(len(linked) + 1, dtype=np.int64)
+    np.cumsum(linked.sum(axis=1), out=first[1:])
+    return np.nonzero(linked)[1].astype(np.int64), first
+
+
+def no_jammers(nodes: int) -> Jammers:
+    """Nobody disturbs."""
+    nobody = np.zeros((0, nodes))
+    return Jammers(np.zeros(0, dtype=JAMMER), nobody, nobody, np.zeros((0, 1), dtype=np.bool_))
+
+
+def no_changes() -> Records:
+    """Nothing changes."""
+    return np.zeros(0, dtype=CHANGING)
+
+
+def silent() -> Protocols:
+    """A settled network that says nothing about itself."""
+    return Protocols(
+        living=False,
+        trickle=np.zeros(TIMERS, dtype=PACE),
+        steps=np.zeros(0, dtype=STEP),
+        exchanges=np.zeros(1, dtype=np.int64),
+        sizes=np.zeros(PROBE + 1, dtype=SIZE),
+        limits=np.zeros(1, dtype=LIMITS),
+    )
+
+
+def new_world(
+    ether: Ether,
+    law: Law,
+    mac: Mac,
+    parent: Ints,
+    packets: Records,
+    ack_bits: int,
+    log: int = 0,
+    *,
+    jammers: Jammers | None = None,
+    changes: Records | None = None,
+    blocks: int = 0,
+    protocols: Protocols | None = None,
+    pool: int = 0,
+) -> World:
+    """A world in which nothing has been sent yet.
+
+    ``log``: room for so many frames; ``blocks``: how many are flooded; ``pool``: room for the network's own packets.
+    """
+    n = len(parent)
     bins, newest = rings(n)
+    counts = np.zeros(8, dtype=np.int64)
+    counts[ARRIVALS] = (packets["at"] >= 0).sum()
+    counts[TRAFFIC] = counts[POOL] = len(packets)
+    changed = no_changes() if changes is None else changes
+    near, first = audible(ether)
+    heard_of = np.zeros((n, CANDIDATES), dtype=CANDIDATE)
+    heard_of["who"] = NOBODY
+    floods = np.zeros((blocks, n), dtype=FLOODED)
+    floods["at"] = NOBODY
     return World(
         ether=ether,
         law=law,
         mac=mac,
-        nodes=nodes,
+        gain_mw=ether.gain_mw.copy() if len(changed) else ether.gain_mw,
+        near=near,
+        first=first,
+        nodes=new_nodes(parent),
         frames=np.zeros(n, dtype=FRAME),
-        packets=packets,
+        packets=np.concatenate([packets, np.zeros(pool, dtype=PACKET)]) if pool else packets,
         log=np.zeros(log, dtype=SENT),
         active=np.zeros(n, dtype=np.int64),
-        counts=np.zeros(2, dtype=np.int64),
+        ears=np.zeros(n, dtype=np.int64),
+        counts=counts,
         bins=bins,
         newest=newest,
         ack_bits=ack_bits,
+        jammers=no_jammers(n) if jammers is None else jammers,
+        changes=changed,
+        floods=floods,
+        protocols=silent() if protocols is None else protocols,
+        timers=np.zeros((n, TIMERS), dtype=TIMER),
+        candidates=heard_of,
+        normal=_normal(),
     )
-
-
-def new_packets(at: Ints, origin: Ints, target: Ints, air: Ints, bits: Ints) -> Records:
-    """Packets that have not begun their way, as PACKET records; ``at`` must not fall."""
-    packets = np.zeros(len(at), dtype=PACKET)
-    for name, values in (("at", at), ("origin", origin), ("target", target), ("air", air), ("bits", bits)):
-        packets[name] = values
-    packets["holder"] = origin
-    for name in ("next", "end", "lost_at"):
-        packets[name] = NOBODY
-    return packets

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twins.field.checks import FieldError, need
-from twins.field.mesh.state import NOBODY
+from twins.field.mesh.codes import NOBODY
+from twins.field.mesh.records import CANDIDATE
+from twins.field.mesh.state import CANDIDATES, Records
 from twins.field.physics.fsk import packet_error_rate, penalty_db
 from twins.field.physics.noise import noise_dbm
 from twins.field.physics.parameters import Mode, phy_modes
@@ -102,3 +104,24 @@ def build_tree(received_dbm: NDArray[np.float64], mode: Mode, limits: Mrhof | No
         better = open_ & (through < cost) & (through <= limits.max_path_etx)
         cost[better], parent[better], hops[better] = through[better], node, hops[node] + 1
     return Tree(parent, hops, cost)
+
+
+def candidates(tree: Tree, received_dbm: NDArray[np.float64], mode: Mode) -> Records:
+    """The best neighbours of each node of a settled mesh, nearer to the root, as CANDIDATE records (n, places)."""
+    limits, n = mrhof(), len(tree.parent)
+    etx = link_etx(received_dbm, mode, limits.probe_psdu)
+    usable = (etx <= limits.max_link_etx) & (limits.weakest_parent_dbm <= received_dbm.T)
+    usable &= tree.cost[None, :] < tree.cost[:, None]
+    way = np.where(usable, tree.cost[None, :] + np.where(usable, etx, 0.0), np.inf)
+    best = np.argsort(way, axis=1, kind="stable")[:, :CANDIDATES]
+    found = np.zeros((n, CANDIDATES), dtype=CANDIDATE)
+    found["who"] = NOBODY
+    row = np.arange(n)[:, None]
+    there = np.isfinite(way[row, best])
+    width = best.shape[1]  # fewer nodes than places
+    level = 10 ** (received_dbm.T[row, best] / 10)
+    for name, values in (("cost", tree.cost[best]), ("etx", etx[row, best]), ("level_mw", level)):
+        found[name][:, :width] = np.where(there, values, 0.0)
+    found["who"][:, :width] = np.where(there, best, NOBODY)
+    found["measured"][:, :width] = there
+    return found

@@ -218,7 +218,7 @@ class AcSource(ScpiInstrument, ABC):
         self.settings = self._defaults()
         self._wanted = copy.deepcopy(self.settings)
         self.world.set_output(self._point(self.settings), now)
-        self.busy_until = now + self.rating.reset_s * self.pace
+        self.go_deaf(self.rating.reset_s, now)
 
     def switch_output(self, on: bool, now: float) -> None:
         """Switch the output; raises :class:`ScpiError` -221 while a protection is tripped."""

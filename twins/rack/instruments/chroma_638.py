@@ -98,7 +98,7 @@ class Chroma638(ScpiInstrument):
         """Off, 0 A, and deaf for a while."""
         self._on, self._amps, self._factor, self.protection = False, 0.0, 1.0, 0
         self.commit(now)
-        self.busy_until = now + self.rating.reset_s * self.pace
+        self.go_deaf(self.rating.reset_s, now)
 
     def afflict(self, fault: Fault, present: bool, now: float) -> None:
         """Begin or end a fault of the instrument itself."""

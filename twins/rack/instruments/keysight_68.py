@@ -172,13 +172,13 @@ class Keysight68(AcSource):
 
     def until(self, state: State, now: float) -> float:
         """Until a protection trips."""
-        bites = self._heard + self._watch_s if self._watch and not self.tripped else math.inf
+        bites = self._heard + self.in_world(self._watch_s) if self._watch and not self.tripped else math.inf
         return min(super().until(state, now), bites)
 
     def live(self, state: State, start: float, end: float) -> None:
         """Trip when nobody has spoken for too long."""
         super().live(state, start, end)
-        if self._watch and not self.tripped and end - self._heard >= self._watch_s - 1e-6:
+        if self._watch and not self.tripped and end - self._heard >= self.in_world(self._watch_s) - 1e-6:
             self.trip(WATCHDOG)
 
     def clear_protection(self, call: Call) -> None:

@@ -150,6 +150,11 @@ def _model_with(channels: int) -> str:
     return "RCDAT-6000-110" if channels == 1 else f"RC{channels}DAT-6G-95"
 
 
+def _refuse(fault: Fault, foreign: Fault, wire: str) -> None:
+    if fault is foreign:
+        raise RackError(f"there is no {fault} over {wire}")
+
+
 class MiniCircuitsTelnet:
     """The box at its telnet port (23): lines end in CR LF both ways; a client is greeted with an empty line."""
 
@@ -162,7 +167,8 @@ class MiniCircuitsTelnet:
         return Lines(self._reply, greeting=offer + b"\n\r")
 
     def afflict(self, fault: Fault, present: bool, now: float) -> None:
-        """Begin or end a fault of the box."""
+        """Begin or end a fault of the box; raises :class:`RackError` for one that this port cannot show."""
+        _refuse(fault, Fault.ERROR_TEXT, "telnet")
         self._box.afflict(fault, present, now)
 
     def _reply(self, line: str, now: float) -> bytes:
@@ -183,7 +189,8 @@ class MiniCircuitsHttp:
         return Http(self._page)
 
     def afflict(self, fault: Fault, present: bool, now: float) -> None:
-        """Begin or end a fault of the box."""
+        """Begin or end a fault of the box; raises :class:`RackError` for one that this port cannot show."""
+        _refuse(fault, Fault.TELNET_NEGOTIATION, "HTTP")
         self._box.afflict(fault, present, now)
 
     def _page(self, method: str, target: str, body: str, headers: dict[str, str], now: float) -> tuple[int, str]:

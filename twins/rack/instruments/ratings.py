@@ -45,6 +45,8 @@ class AnalyserRating(Table, frozen=True, kw_only=True):
     gain_percent: dict[str, float]
     noise_percent: float
     noise_part: float
+    volt_ranges: tuple[float, ...]
+    amp_ranges: tuple[float, ...]
 
 
 class LoadRating(Table, frozen=True, kw_only=True):

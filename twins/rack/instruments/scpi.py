@@ -19,7 +19,10 @@ _HAIR = 1e-9  # a limit is not exceeded by the rounding of a decimal number
 
 
 class ScpiInstrument(Device):
-    """A device in a world. ``pace`` scales resets and slow measurements; 1 is as the instrument has them."""
+    """A device in a world. ``pace`` scales resets and slow measurements; 1 is as the instrument has them.
+
+    What it takes are real seconds, also where the world's pass faster: :meth:`in_world`.
+    """
 
     def __init__(
         self,
@@ -52,9 +55,17 @@ class ScpiInstrument(Device):
         else:
             raise RackError(f"{self._own_identity} cannot have the fault {fault.value}")
 
+    def in_world(self, seconds: float) -> float:
+        """Seconds of the world that pass in real ones."""
+        return seconds * self.world.spec.time_scale
+
     def takes(self, call: Call, seconds: float) -> None:
         """Let a reply take its time."""
-        call.delay_s += seconds * self.pace
+        call.delay_s += self.in_world(seconds * self.pace)
+
+    def go_deaf(self, seconds: float, now: float) -> None:
+        """Hear nothing for a while."""
+        self.busy_until = now + self.in_world(seconds * self.pace)
 
 
 def numeric(unit: str, bounds: Bounds, get: Callable[[], float], put: Callable[[float], None], show: Show) -> Command:

@@ -2,7 +2,8 @@
 
 From public drivers: ``NUM:FORM``, ``NUM:NORM:NUM``, ``NUM:NORM:ITEM<n>``, ``NUM:NORM:VAL?``, functions U, I, P, S, Q,
 LAMBDA, FU and WH, ``RATE``, ``INTEG:STAR|STOP|RES``, ``COMM:REM``. By memory, unverified: replies carry their headers
-until ``COMM:HEAD OFF``, ``NAN`` for what does not exist, ``TIME`` as a function, ``INTEG:STAT?``, element ``SIGMA``.
+until ``COMM:HEAD OFF``, ``INP:VOLT:RANG:ALL`` and ``INP:CURR:RANG:ALL`` (never while it integrates), ``INF`` for what
+is over its range, ``NAN`` for what does not exist, ``TIME`` as a function, ``INTEG:STAT?``, element ``SIGMA``.
 
 Values are those of the last update; each has the instrument's own gain error and noise. Integration goes on between
 updates, as the instrument's does.
@@ -20,11 +21,12 @@ from protocols.scpi.errors import ScpiError
 from protocols.scpi.values import boolean, nr1, nr3, number, word
 from twins.rack.instruments.ratings import AnalyserRating
 from twins.rack.instruments.scpi import ScpiInstrument
-from twins.rack.world.circuit import State
+from twins.rack.world.circuit import Phase, State
 from twins.rack.world.world import World
 
 _SIGMA: Final = 0
 _ITEMS_MOST = 255
+_OVER_RANGE: Final = 1.4
 _FULL_SCALE: Final = {"U": 600.0, "I": 30.0, "P": 18_000.0}
 _FUNCTIONS: Final = ("U", "I", "P", "S", "Q", "LAMBda", "FU", "WH", "TIME")
 
@@ -37,6 +39,7 @@ class YokogawaWt(ScpiInstrument):
         self._headers, self._integrating = True, False
         self._items: dict[int, tuple[str, int]] = {1: ("WH", 1)}
         self._count = 15
+        self._ranges = {"U": rating.volt_ranges[-1], "I": rating.amp_ranges[-1]}
         self._update_s = rating.update_s
         self._energy_wh = [0.0] * rating.elements
         self._integrated_s = 0.0
@@ -51,6 +54,8 @@ class YokogawaWt(ScpiInstrument):
             ("NUMeric[:NORMal]:NUMber", Command(self._set_count, self._show_count)),
             ("NUMeric[:NORMal]:ITEM#", Command(set=self._set_item)),
             ("NUMeric[:NORMal]:VALue", Command(query=self._values)),
+            ("INPut[:VOLTage]:RANGe[:ALL]", self._range("U", ":INP:VOLT:RANG:ALL", "V")),
+            ("INPut:CURRent:RANGe[:ALL]", self._range("I", ":INP:CURR:RANG:ALL", "A")),
             ("RATE", Command(self._set_rate, self._show_rate)),
             ("STATus:CONDition", Command(query=lambda call: nr1(self.questionable))),
             ("INTEGrate:STARt", Command(set=self._start)),
@@ -94,6 +99,23 @@ class YokogawaWt(ScpiInstrument):
             raise ScpiError(-222, text)
         self._items[self._place(call.numbers[0])] = (function, element)
 
+    def _range(self, name: str, header: str, unit: str) -> Command:
+        """A range of all elements: one of those that there are."""
+
+        def put(call: Call) -> None:
+            value = number(call.one(), unit)
+            if self._integrating:
+                raise ScpiError(-221, "integration is running")
+            if value not in (self.rating.volt_ranges if name == "U" else self.rating.amp_ranges):
+                raise ScpiError(-222, f"{value:g}")
+            self._ranges[name] = value
+
+        return Command(put, lambda call: self._with_header(header, nr3(self._ranges[name])))
+
+    def _over_range(self, phase: Phase) -> bool:
+        seen = {"U": abs(phase.volts), "I": abs(phase.amps)}
+        return any(value > _OVER_RANGE * self._ranges[name] for name, value in seen.items())
+
     def _set_rate(self, call: Call) -> None:
         self._update_s = number(call.one(), "S")
 
@@ -103,8 +125,9 @@ class YokogawaWt(ScpiInstrument):
     def _values(self, call: Call) -> str:
         """Values of the items 1 to NUM; NAN for places without an item."""
         self.takes(call, self.rating.answer_s)
-        update = math.floor(call.now / self._update_s)
-        state = self.world.recent(update * self._update_s)
+        period = self.in_world(self._update_s)
+        update = math.floor(call.now / period)
+        state = self.world.recent(update * period)
         return ",".join(self._value(place, state, update) for place in range(1, self._count + 1))
 
     def _value(self, place: int, state: State, update: int) -> str:
@@ -112,6 +135,8 @@ class YokogawaWt(ScpiInstrument):
             return "NAN"
         function, element = self._items[place]
         value = self._quantity(function, element, lambda name, at: self._seen(name, at, state, update), state)
+        if math.isinf(value):
+            return "INF"
         return "NAN" if math.isnan(value) else nr3(value)
 
     def _quantity(self, function: str, element: int, seen: Callable[[str, int], float], state: State) -> float:
@@ -138,6 +163,8 @@ class YokogawaWt(ScpiInstrument):
         if element > len(state.phases):
             return 0.0
         phase = state.phases[element - 1]
+        if self._over_range(phase):
+            return math.inf
         true = {"U": abs(phase.volts), "I": abs(phase.amps), "P": phase.power.real, "Q": phase.power.imag}[name]
         if not true:
             return 0.0
@@ -169,11 +196,12 @@ class YokogawaWt(ScpiInstrument):
         return math.inf
 
     def live(self, state: State, start: float, end: float) -> None:
-        """Integrate what it sees; noise has no mean."""
+        """Integrate what it sees; noise has no mean. What is over its range is not counted."""
         if not self._integrating:
             return
         hours = (end - start) / 3600
         self._integrated_s += end - start
         gain = 1 + self.rating.gain_percent["P"] / 100
         for element, phase in enumerate(state.phases[: self.rating.elements]):
-            self._energy_wh[element] += phase.power.real * gain * hours
+            if not self._over_range(phase):
+                self._energy_wh[element] += phase.power.real * gain * hours

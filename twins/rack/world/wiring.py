@@ -6,6 +6,7 @@ An element is (phase of its voltage, phase its voltage is taken against or None 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from twins.rack.faults import RackError
@@ -31,19 +32,24 @@ class Element(NamedTuple):
         return self.volts * self.amps.conjugate()
 
 
-def check(wiring: str, phases: int) -> None:
+def check(wiring: str, phases: int, lies_on: Sequence[int] = (0, 1, 2)) -> None:
     """Raise :class:`RackError` for a wiring that does not exist or needs more phases than there are."""
     if wiring not in WIRINGS:
         raise RackError(f"wiring {wiring!r}; there are {', '.join(WIRINGS)}")
     needed = 1 + max(max(plus, current) for plus, _, current in WIRINGS[wiring])
-    if needed > phases:
-        raise RackError(f"wiring {wiring} needs {needed} phases, the world has {phases}")
+    if needed > len(lies_on):
+        raise RackError(f"wiring {wiring} needs {needed} phases, and lies on {len(lies_on)}")
+    if 1 + max(lies_on[:needed]) > phases:
+        raise RackError(f"wiring {wiring} needs {1 + max(lies_on[:needed])} phases, the world has {phases}")
 
 
-def elements(wiring: str, state: State) -> tuple[Element, ...]:
-    """What the elements of a meter with this wiring see."""
+def elements(wiring: str, state: State, lies_on: Sequence[int] = (0, 1, 2)) -> tuple[Element, ...]:
+    """What the elements of a meter with this wiring see; ``lies_on`` are the world's phases that it lies on."""
     phases = state.phases
     return tuple(
-        Element(phases[plus].volts - (0 if minus is None else phases[minus].volts), phases[current].amps)
+        Element(
+            phases[lies_on[plus]].volts - (0 if minus is None else phases[lies_on[minus]].volts),
+            phases[lies_on[current]].amps,
+        )
         for plus, minus, current in WIRINGS[wiring]
     )

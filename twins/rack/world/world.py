@@ -28,13 +28,18 @@ _HISTORY = 4096
 
 
 class WorldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the world is made of. ``phantom``: currents come from a circuit of their own, so the source bears none."""
+    """What the world is made of. ``phantom``: currents come from a circuit of their own, so the source bears none.
+
+    ``time_scale`` is how many seconds pass here in a real one: what instruments take real seconds for (answers, resets,
+    watchdogs) takes so many times as long here.
+    """
 
     phases: int = 1
     source: Impedance = Impedance(ohms=0.02, henries=20e-6)
     cable: Impedance = Impedance(ohms=0.01)
     temperature_c: float = 23.0
     phantom: bool = False
+    time_scale: float = 1.0
 
 
 class Part(Protocol):
@@ -59,6 +64,7 @@ class World:
         self.output = Output(Point((0.0,) * spec.phases, angles, 50.0))
         self._draws = (Draw(),) * spec.phases
         self._parts: list[Part] = []
+        self._ways: dict[Part, bool] = {}
         self._now = now
         self._starts: deque[float] = deque(maxlen=_HISTORY)
         self._states: deque[State] = deque(maxlen=_HISTORY)
@@ -126,6 +132,12 @@ class World:
         self._draws = (draws + (Draw(),) * self.spec.phases)[: self.spec.phases]
         self._note()
 
+    def carry(self, part: Part, closed: bool, now: float) -> None:
+        """Close or open a switch of a part that lies in the load's way; once all of them are open, nothing flows."""
+        self.advance(now)
+        self._ways[part] = closed
+        self._note()
+
     def let_go(self) -> None:
         """Draw nothing from where the world stands; for parts, within :meth:`Part.live`."""
         self._draws = (Draw(),) * self.spec.phases
@@ -151,8 +163,10 @@ class World:
     def _solve(self, at: float) -> State:
         point = self.output.at(at)
         source, cable = self.spec.source.at(point.hertz), self.spec.cable.at(point.hertz)
+        open_way = bool(self._ways) and not any(self._ways.values())
+        draws = (Draw(),) * self.spec.phases if open_way else self._draws
         phases = []
-        for volts, angle, draw in zip(point.volts, point.angles, self._draws, strict=True):
+        for volts, angle, draw in zip(point.volts, point.angles, draws, strict=True):
             force = cmath.rect(volts, math.radians(angle))
             phases.append(_phantom(force, draw) if self.spec.phantom else solve(force, source, cable, draw))
         return State(tuple(phases), point.hertz, self.temperature_c)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.twins.field.mesh.worlds import AT_ONCE, play, quiet
+from twins.field.mesh.codes import ACCESS, COLLISION, DEAF, DELIVERED, NO_ROUTE, QUEUE, UNDER_WAY, WEAK
 from twins.field.mesh.parameters import Mac
-from twins.field.mesh.state import ACCESS, COLLISION, DEAF, DELIVERED, NO_ROUTE, QUEUE, UNDER_WAY, WEAK
 from twins.field.rules.parameters import MICROSECOND, MILLISECOND, SECOND
 
 LOUD = 1e6

@@ -168,3 +168,47 @@ def test_impossible_wiring_is_refused() -> None:
     for wiring in ("1P3W", "5P9W"):
         with pytest.raises(RackError, match=wiring):
             EmulatedMeter(MeterSpec(name="m", wiring=wiring), world)
+
+
+def test_the_relay_moves_when_its_contact_does() -> None:
+    world, meter = supplied()
+    at = world.now + 0.5
+    meter.connect(False, at)
+    world.advance(at - 0.01)
+    assert meter.connected
+    world.advance(at + 0.01)
+    assert not meter.connected
+    meter.connect(True, at + 60)
+    meter.connect(False, at + 30)  # said last, and the earlier of the two
+    world.advance(at + 90)
+    assert not meter.connected
+
+
+def test_starts_and_failures_bear_the_instants_they_had() -> None:
+    world, meter = supplied(hold_up_s=0.1, boot_s=3.0)
+    assert meter.starts_and_ends() == [(pytest.approx(T + 3), True)]
+    dip(world, 0.0, 1.0)
+    start = world.now
+    world.advance(start + 100)
+    assert meter.starts_and_ends() == [(pytest.approx(start + 0.1), False), (pytest.approx(start + 4), True)]
+    assert meter.starts_and_ends() == []
+
+
+def test_its_switch_takes_it_out_of_the_current_and_the_last_one_ends_that() -> None:
+    world, meter = supplied()
+    other = EmulatedMeter(MeterSpec(name="other"), world)
+    world.advance(world.now + 10)
+    meter.switch(False, world.now)
+    assert (meter.instant(world.now).watts, other.instant(world.now).watts) == (0.0, pytest.approx(500))
+    other.switch(False, world.now)
+    assert world.state.phases[0].amps == 0 and abs(world.state.phases[0].volts) == pytest.approx(100)
+    meter.switch(True, world.now)
+    assert meter.instant(world.now).watts == pytest.approx(500)
+
+
+def test_a_meter_lies_on_the_phases_that_it_is_wired_to() -> None:
+    world, meter = supplied(WorldSpec(phases=3, source=STIFF.source, cable=STIFF.cable), phases=(2,))
+    world.set_output(Point((0.0, 0.0, 90.0), (0.0, -120.0, 120.0), 50.0), world.now)
+    assert meter.instant(world.now).volts == (pytest.approx(90.0),)
+    with pytest.raises(RackError, match="lies on 1"):
+        EmulatedMeter(MeterSpec(name="m", wiring="1P3W", phases=(1,)), world)

@@ -1,0 +1,59 @@
+"""Make the statistics of level (b) again from level (a): those that ship, or those that one topology wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.record.atomic import write_text
+from twins.field.classes import AREA_CLASSES
+from twins.field.settings import MeshSetting
+from twins.field.statistics import store
+from twins.field.statistics.tables import MeshTable, encode
+
+SHIPPED_FOLDER = Path(store.__file__).parent / "data"
+
+
+class Effort(NamedTuple):
+    """On how many sites a table is fitted, with how many rounds on each."""
+
+    sites: int
+    rounds: int
+
+
+def effort(meters: int) -> Effort:
+    """How much is enough: concentrators with more meters differ less, and take longer."""
+    if meters <= 250:
+        return Effort(48, 12)
+    return Effort(32, 8) if meters <= 500 else Effort(24, 6)
+
+
+def fitted(setting: MeshSetting, meters: int, made: str, step: Callable[[], None] = lambda: None) -> MeshTable:
+    """One table by the usual effort."""
+    from twins.field.statistics.fit import fit  # the compiled engine takes a second to load
+
+    sites, rounds = effort(meters)
+    return fit(setting, meters, made=made, sites=sites, rounds=rounds, step=step)
+
+
+def shipped_settings() -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The classes and numbers of meters that tables ship for."""
+    for name in AREA_CLASSES:
+        yield name, store.SHIPPED_METERS
+
+
+def calibrate_shipped(
+    made: str, folder: Path = SHIPPED_FOLDER, say: Callable[[str], None] = lambda _: None
+) -> list[Path]:
+    """Fit all tables that ship and write them, one file a class; returns the files."""
+    files = []
+    for name, sizes in shipped_settings():
+        tables = []
+        for meters in sizes:
+            tables.append(fitted(MeshSetting(area_class=name), meters, made))
+            say(f"{name}, {meters} meters: {tables[-1].sites} sites")
+        file = folder / f"{name}.json"
+        write_text(file, encode(tuple(tables)).decode())
+        files.append(file)
+    return files

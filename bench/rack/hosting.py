@@ -1,0 +1,92 @@
+"""The rack in a run: its gateway and, where it is emulated, the emulation too, as processes on the run's stage.
+
+A real rack that a gateway serves already is used as it is, with its leases and its health. An emulated one lives in the
+run's own time, so it begins and ends with the run.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from bench.errors import BenchFault, InputError
+from bench.rack.client import FOLDER, RackClient, Served, find_gateway
+from bench.rack.emulate_process import EmulateSpec
+from bench.rack.emulator_client import EmulatorClient, EmulatorError
+from bench.rack.inventory import Inventory
+from bench.rack.serve import RackSpec
+from bench.stage import Stage
+from twins.clock import ClockSpec
+from twins.plan import FleetPlan
+
+_READY: Final = 60.0  # real s
+_LOOK: Final = 0.05
+
+
+class HostedRack:
+    """The rack of a run: where its gateway is, and where the emulation is, if there is one."""
+
+    def __init__(self, stage: Stage, inventory: Inventory, folder: Path) -> None:
+        self._stage, self.inventory = stage, inventory
+        self.emulated = inventory.rack.emulation is not None
+        self.folder = folder if self.emulated else FOLDER
+
+    def start(self, clock: ClockSpec, plan: FleetPlan) -> None:
+        """Start what is needed and wait until it serves. Raises InputError, BenchFault, Aborted."""
+        if self.emulated:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._start_emulation(clock, plan)
+        elif self._served_already():
+            return
+        spec = RackSpec(
+            topology=str(self.inventory.file.resolve()), folder=str(self.folder.resolve()), bus=self._stage.bus
+        )
+        self._stage.start("gateway", "bench.rack.serve", spec)
+        self.gateway()
+
+    def gateway(self) -> Served:
+        """Where the gateway is, as soon as it serves: it may be started again at any time."""
+        deadline = time.monotonic() + _READY
+        while True:
+            self._stage.look()
+            try:
+                return find_gateway(self.folder)
+            except InputError as error:
+                if time.monotonic() > deadline:
+                    raise BenchFault(f"the gateway does not come up: {error}; see its log in the run folder") from None
+            self._stage.rest(_LOOK)
+
+    def client(self) -> RackClient:
+        """A client of the gateway, for a ``with``."""
+        return RackClient(self.gateway(), f"run {self._stage.run}")
+
+    def emulator(self) -> EmulatorClient:
+        """Who tells the truth about an emulated rack."""
+        return EmulatorClient(self.folder)
+
+    def _served_already(self) -> bool:
+        try:
+            served = find_gateway(self.folder)
+        except InputError:
+            return False
+        if served.rack != self.inventory.name:
+            what = f"process {served.pid} serves the rack {served.rack} from {self.folder}"
+            raise InputError(f"{what}; end it, or run from another folder")
+        return True
+
+    def _start_emulation(self, clock: ClockSpec, plan: FleetPlan) -> None:
+        spec = EmulateSpec(
+            topology=str(self.inventory.file.resolve()), folder=str(self.folder.resolve()), clock=clock, plan=plan
+        )
+        self._stage.start("emulation", "bench.rack.emulate_process", spec)
+        deadline = time.monotonic() + _READY
+        while True:
+            self._stage.look()
+            try:
+                self.emulator().truth()
+                return
+            except EmulatorError as error:
+                if time.monotonic() > deadline:
+                    raise BenchFault(f"the emulated rack does not come up: {error}; see its log") from None
+            self._stage.rest(_LOOK)

@@ -1,0 +1,26 @@
+"""The losses of a run add up to what did not come by itself."""
+
+from __future__ import annotations
+
+from bench.field.losses import Loss, losses
+from tests.twins.plans import plan
+
+AREAS = plan((1, 10), (1, 10)).areas
+FIGURES = {"lost:a0:collision": 7.0, "lost:a1:coverage": 9.0, "unanswered:a1:coverage": 3.0, "lost:a0:jammed": 0.0}
+
+
+def test_losses_are_told_by_area_medium_and_cause_most_first() -> None:
+    assert losses(FIGURES, AREAS, 16) == (
+        Loss("a1", "cellular", "coverage", 9),
+        Loss("a0", "multihop", "collision", 7),
+    )
+
+
+def test_what_no_shard_counted_was_missed_while_it_was_down() -> None:
+    found = losses(FIGURES, AREAS, 20)
+    assert found[-1] == Loss(None, None, "shard down", 4)
+    assert sum(loss.readings for loss in found) == 20
+
+
+def test_without_losses_there_is_nothing_to_tell() -> None:
+    assert losses({}, AREAS, 0) == ()

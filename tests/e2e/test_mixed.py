@@ -1,0 +1,90 @@
+"""Places and twins in one run: what the head-end stores of a meter in a place is what that meter has registered."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.rack.emulator_client import EmulatorClient, EmulatorError
+from protocols.slots import slot_end
+from tests.bench.rack.emulated import topology
+from tests.e2e.bench_run import ROOT, BenchRun, values
+
+MIXED = ROOT / "topologies" / "mixed.yaml"
+SLOTS = 4
+PLACES = 8
+
+
+def small(folder: Path, more: str = "") -> Path:
+    """The shipped mixed topology with 20 twins and fewer half-hours, on addresses of its own."""
+    path = topology(folder, shipped=MIXED, more=more)
+    text = path.read_text("utf-8").replace("slots: 10", f"slots: {SLOTS}")
+    for many in (
+        "concentrators: 8\n    meters_per_concentrator: 250",
+        "concentrators: 12\n    meters_per_concentrator: 250",
+    ):
+        assert many in text
+        text = text.replace(many, "concentrators: 1\n    meters_per_concentrator: 10")
+    path.write_text(text, "utf-8")
+    return path
+
+
+def watch(run: BenchRun) -> list[dict[str, Any]]:
+    """Truths about the emulated rack, as often as they can be had, while the run lasts."""
+    client, truths = EmulatorClient(run.folder / "rack"), []
+    while run.alive():
+        try:
+            truths.append(client.truth())
+        except EmulatorError:
+            pass
+        time.sleep(0.02)
+    return truths
+
+
+def registered(truths: list[dict[str, Any]], place: str, at: float) -> float:
+    """Wh that a meter had registered at an instant, between the two truths around it."""
+    known = [(truth["now"], truth["meters"][place]["registers"]["import_wh"]) for truth in truths]
+    before, after = max(each for each in known if each[0] <= at), min(each for each in known if each[0] >= at)
+    part = (at - before[0]) / (after[0] - before[0]) if after[0] > before[0] else 0.0
+    return float(before[1] + part * (after[1] - before[1]))
+
+
+@pytest.mark.requirement("U2")
+def test_places_and_twins_deliver_side_by_side_what_they_registered(tmp_path: Path) -> None:
+    with BenchRun(small(tmp_path), tmp_path / "results", "--campaign", "collection") as run:
+        truths = watch(run)
+        code, outcome, err = run.finish()
+        assert code == 0, (err, outcome)
+        found, places = values(outcome), outcome["summary"]["places"]
+        assert found["final_share"] == found["place_final_share"] == 1.0 and found["place_differences"] == 0
+        assert [each["place"] for each in places] == [
+            *(f"lv-{n}" for n in range(1, 5)),
+            "next-1",
+            "next-2",
+            "hv-1",
+            "gas-1",
+        ]
+        assert all(each["final_share"] == 1.0 and each["emulated"] for each in places)
+        assert outcome["summary"]["twins"] == 20
+        with run.columns() as columns:
+            rows = columns.query("SELECT meter, slot, import_wh FROM readings WHERE meter < 7 ORDER BY meter, slot")
+        assert len(rows) == 7 * SLOTS
+        for number, place in enumerate(each["place"] for each in places[:7]):
+            mine = [(slot, wh) for meter, slot, wh in rows if meter == number]
+            stored = mine[-1][1] - mine[0][1]
+            really = registered(truths, place, slot_end(mine[-1][0])) - registered(truths, place, slot_end(mine[0][0]))
+            assert really > 100 or place == "hv-1"
+            assert math.isclose(stored, really, abs_tol=2.0), place  # whole Wh at both ends
+
+
+@pytest.mark.requirement("M1")
+def test_a_meter_in_a_place_that_rewrites_its_history_fails_the_run(tmp_path: Path) -> None:
+    planted = "defects:\n  - { kind: rewrites-history, meters: [TWN000000000001] }\n"
+    with BenchRun(small(tmp_path, planted), tmp_path / "results", "--campaign", "collection") as run:
+        code, outcome, err = run.finish()
+    assert code == 1, err
+    assert [each["place"] for each in outcome["summary"]["places"] if each["differences"]] == ["lv-2"]
