@@ -8,7 +8,7 @@ WORKERS ?= 2
 .PHONY: demo test check fuzz lock clean
 
 demo: $(VENV)/run.stamp
-	$(BIN)/bench run topologies/demo.yaml
+	$(BIN)/bench run topologies/mixed.yaml
 
 test: $(VENV)/dev.stamp
 	sh tests/setup-debian.sh

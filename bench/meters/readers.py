@@ -13,8 +13,8 @@ from hil_drivers.meters.dlms import DlmsMeter
 from hil_drivers.meters.dlms_session import ON_SITE, WPORTS, DlmsAddress, Keys
 from hil_drivers.meters.dlms_tcp import TcpAddress
 from hil_drivers.meters.echonet import EchonetAddress, UdpEchonetMeter
-from hil_drivers.meters.modbus import PORT as MODBUS_PORT
 from hil_drivers.meters.modbus import BAUD as RTU_BAUD
+from hil_drivers.meters.modbus import PORT as MODBUS_PORT
 from hil_drivers.meters.modbus import SUNSPEC, ModbusAddress, ModbusMeter, RtuAddress, RtuMeter
 from hil_drivers.meters.optical import BAUD as OPTICAL_BAUD
 from hil_drivers.meters.optical import OpticalAddress, OpticalMeter

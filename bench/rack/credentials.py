@@ -19,7 +19,7 @@ from bench.topology.rack import Place
 from protocols.dlms.keys import KeyRing
 from protocols.echonet.classes import GAS_METER, HV_METER, LV_METER, WATER_METER, object_class
 from protocols.echonet.frame import Eoj
-from twins.dlms.security import factory_secrets, reader_password
+from twins.dlms.security import factory_secrets, reader_password, terminal_password
 from twins.meter.identity import route_b
 from twins.plan import MeterClass, meter_id, system_title
 from twins.serving.endpoint import Endpoint
@@ -64,12 +64,15 @@ def _derived(seed: int, place: Place, protocol: str) -> Endpoint | None:
     index, master = int(digits), master_key(seed)
     title = system_title(index)
     match protocol:
-        case "dlms":
+        case "dlms" | "optical":
             secrets = factory_secrets(KeyRing(master), title)
+            ids = {"reader_password": reader_password(master, title).decode()}
+            if protocol == "optical":
+                ids["terminal_password"] = terminal_password(master, title).decode()
             return Endpoint(
                 meter=place.meter,
                 protocol=protocol,
-                ids={"reader_password": reader_password(master, title).decode()},
+                ids=ids,
                 keys={
                     "encryption": secrets.encryption.hex().upper(),
                     "authentication": secrets.authentication.hex().upper(),
@@ -77,8 +80,8 @@ def _derived(seed: int, place: Place, protocol: str) -> Endpoint | None:
                 },
             )
         case "wi-sun":
-            ids = route_b(master, index)
-            told = {"route_b_id": ids.id, "password": ids.password}
+            given = route_b(master, index)
+            told = {"route_b_id": given.id, "password": given.password}
             return Endpoint(meter=place.meter, protocol=protocol, ids=told, about={"eoj": _eoj(place.meter_class)})
         case "echonet":
             return Endpoint(meter=place.meter, protocol=protocol, about={"eoj": _eoj(place.meter_class)})

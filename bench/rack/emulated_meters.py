@@ -120,9 +120,13 @@ class EmulatedMeters:
     def _on_wires(self) -> None:
         """Put the meters where their readers are described; those with one port for a protocol form one service."""
         at: dict[tuple[str, int], dict[int, str]] = {}
+        lines: dict[str, dict[int, Path]] = {"optical": {}, "modbus-rtu": {}}
         for number, place in enumerate(self._places):
             for url in place.readers:
                 endpoint = endpoint_of_url(place.meter, url)
+                if endpoint.path is not None:
+                    lines[endpoint.protocol][number] = Path(endpoint.path)
+                    continue
                 port = endpoint.port or _PORTS[endpoint.protocol]
                 at.setdefault((endpoint.protocol, port), {})[number] = endpoint.address or ""
         echonet = next((port for protocol, port in at if protocol == "echonet"), ECHONET_PORT)
@@ -133,6 +137,8 @@ class EmulatedMeters:
                 self.served.on_dlms(addresses, port)
             elif protocol == "modbus":
                 self.served.on_modbus(addresses, port)
+        self.served.on_optical(lines["optical"])
+        self.served.on_modbus_rtu(lines["modbus-rtu"])
 
     def _seats(self) -> list[Seat]:
         return [

@@ -43,5 +43,7 @@ def sides(record: RunRecord, figures: Figures | None) -> list[Side]:
     if twins:
         counts = (window.due, figures.stored, figures.on_time, figures.stored - asked)
         held = [sum(side) for side in zip(*((p.due, p.stored, p.on_time, p.by_itself) for p in places), strict=True)]
-        places.append(Side("twins", f"{twins:,}", "software twins", *(a - b for a, b in zip(counts, held, strict=True))))
+        places.append(
+            Side("twins", f"{twins:,}", "software twins", *(a - b for a, b in zip(counts, held, strict=True)))
+        )
     return places

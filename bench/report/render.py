@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
@@ -15,6 +16,9 @@ from bench.record.model import RunRecord
 from bench.report import numbers, words
 from bench.report.figures import Figures, figures, rejections
 from bench.report.places import sides
+
+if TYPE_CHECKING:
+    from bench.campaigns.metrology.record import Row
 
 _LISTED_METERS = 50
 _LISTED_EVENTS = 100
@@ -28,13 +32,14 @@ def render(folder: RunFolder) -> Path:
     """
     record = folder.load()
     with folder.columns() as columns:
-        html = page(record, columns, state_of(record))
+        html = page(record, columns, state_of(record), _points(folder, record))
     write_text(folder.report_path, html)
     return folder.report_path
 
 
-def page(record: RunRecord, columns: Columns, state: str) -> str:
-    """The HTML text for a record, its columns, and the run's state (``running``, ``finished``, ``interrupted``)."""
+def page(record: RunRecord, columns: Columns, state: str, points: Sequence[Row] = ()) -> str:
+    """The HTML text for a record, its columns, the run's state (``running``, ``finished``, ``interrupted``), and the
+    points of a metrology run."""
     found = figures(record, columns)
     by_reason, by_meter = rejections(columns)
     return (
@@ -57,6 +62,8 @@ def page(record: RunRecord, columns: Columns, state: str) -> str:
             events=record.events[:_LISTED_EVENTS],
             events_more=len(record.events[_LISTED_EVENTS:]),
             pictures=_pictures(found),
+            points=points,
+            curves=_curves(points),
             provenance=_provenance(record),
             command=record.command or f"bench run {record.topology.path}",
         )
@@ -120,6 +127,24 @@ def _pictures(found: Figures | None) -> dict[str, Markup]:
         "load": draw.load_curve(found) if found.stored else "",
     }
     return {name: Markup(svg) for name, svg in drawn.items() if svg}
+
+
+def _points(folder: RunFolder, record: RunRecord) -> Sequence[Row]:
+    """What a metrology run has found. The campaign takes long to import: only its own report waits for it."""
+    if record.campaign != "metrology":
+        return ()
+    from bench.campaigns.metrology.record import read_rows
+
+    return read_rows(folder.path)
+
+
+def _curves(points: Sequence[Row]) -> Markup:
+    """Error curves of a metrology run."""
+    if not points:
+        return Markup()
+    from bench.report.error_curves import error_curves
+
+    return Markup(error_curves(points))
 
 
 def _provenance(record: RunRecord) -> list[tuple[str, str]]:

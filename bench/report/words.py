@@ -31,6 +31,12 @@ def standing(record: RunRecord, state: str) -> str:
 def tested(record: RunRecord, figures: Figures | None) -> str:
     """One sentence: what was done on what."""
     start = f"Campaign “{record.campaign}” on topology “{record.name}”"
+    if record.campaign == "metrology":
+        emulated = ", which is emulated" if record.summary.get("emulated") else ""
+        measured = f"{_several(record.summary.get('points', 0), 'point')} at "
+        return (
+            f"{start}: {measured}{_several(record.summary.get('places_measured', 0), 'place')} of its rack{emulated}."
+        )
     if figures is None:
         return f"{start}; the record does not say which values were due."
     window = figures.window
@@ -106,9 +112,12 @@ def _limits(record: RunRecord, key: str) -> str:
 
 
 def _shortfall(item: Measurement) -> str:
+    where = f" at {item.place}" if item.place else ""
+    where += f", {item.point}," if item.point else ""
     if item.value is None:
-        return f"{item.name} was not measured; what is not measured does not pass. ({item.doc})"
-    return f"{item.name} is {numbers.quantity(item.value, item.unit)}, must be {numbers.limit(item)}. ({item.doc})"
+        return f"{item.name}{where} was not measured; what is not measured does not pass. ({item.doc})"
+    found = numbers.quantity(item.value, item.unit)
+    return f"{item.name}{where} is {found}, must be {numbers.limit(item)}. ({item.doc})"
 
 
 def _part(number: int, whole: int) -> str:

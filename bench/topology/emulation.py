@@ -27,8 +27,8 @@ _DIALECTS: Final = (*TEXT_DIALECTS, "J11")
 _LOOPBACK: Final = "give an IPv4 address of 127.0.0.0/8, or remove emulation"
 _PHASES: Final = {"LV": (1, 2), "HV": (3,)}
 _SPOKEN: Final = {
-    "LV": ("dlms", "echonet", "modbus"),
-    "HV": ("dlms", "echonet"),
+    "LV": ("dlms", "echonet", "modbus", "optical", "modbus-rtu"),
+    "HV": ("dlms", "echonet", "optical"),
     "gas": ("echonet",),
     "water": ("echonet",),
 }
@@ -36,7 +36,7 @@ _SPOKEN: Final = {
 
 def check_readers(rack: Rack) -> Iterator[Fault]:
     """Faults of the addresses at which meters are read, and of sticks."""
-    users: dict[tuple[str, str | None, int | None], str] = {}
+    users: dict[tuple[object, ...], str] = {}
     for position, place in enumerate(rack.places):
         protocols = set()
         for number, url in enumerate(place.readers):
@@ -48,7 +48,9 @@ def check_readers(rack: Rack) -> Iterator[Fault]:
                     at, str(error), "give one as `bench meter --connect` takes it, such as dlms://192.168.10.41"
                 )
                 continue
-            user = users.setdefault((endpoint.protocol, endpoint.address, endpoint.port), place.id)
+            unit = endpoint.about.get("unit") if endpoint.protocol == "modbus-rtu" else None  # of several on one line
+            where = (endpoint.protocol, endpoint.address, endpoint.port, endpoint.path, unit)
+            user = users.setdefault(where, place.id)
             if endpoint.protocol == "wi-sun":
                 yield Fault(at, f"{url} is a stick", "describe it as the stick of the place")
             elif endpoint.protocol in protocols:
@@ -70,6 +72,7 @@ def check_emulation(rack: Rack) -> Iterator[Fault]:
         if not is_loopback(instrument.address):
             at = ("instruments", position, "address")
             yield Fault(at, "is not on this machine, where all of an emulated rack is", _LOOPBACK)
+    lines: dict[str, str] = {}  # serial ports and the places that have them
     first: tuple[int | None, str] | None = None  # port of ECHONET Lite and the place that has it
     for position, place in enumerate(rack.places):
         here = ("places", position)
@@ -79,6 +82,12 @@ def check_emulation(rack: Rack) -> Iterator[Fault]:
                 spoken = ", ".join(_SPOKEN[place.meter_class])
                 what = f"an emulated {place.meter_class} meter does not speak {endpoint.protocol}"
                 yield Fault(reader, what, f"it has {spoken}")
+            elif endpoint.path is not None:
+                user = lines.setdefault(endpoint.path, f"{place.id} by {endpoint.protocol}")
+                if endpoint.path.startswith("/dev/"):
+                    yield Fault(reader, "is not a place for an emulated line", "give a path in another folder")
+                elif user != f"{place.id} by {endpoint.protocol}":
+                    yield Fault(reader, f"is the line of {user}", "give each emulated meter a line of its own")
             elif not _is_loopback(endpoint.address):
                 yield Fault(reader, "is not on this machine, where all of an emulated rack is", _LOOPBACK)
             elif endpoint.protocol == "echonet":

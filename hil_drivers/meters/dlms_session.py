@@ -51,7 +51,7 @@ class Keys:
 
 
 class Carrier(Protocol):
-    """What brings APDUs to a meter and answers back. Raises :class:`OSError` and its kind, and :class:`ProtocolError`."""
+    """What brings APDUs to a meter and answers back. Raises :class:`OSError` and :class:`ProtocolError`."""
 
     def open(self) -> None:
         """Connect; raises :class:`TimeoutError` when no answer comes in time."""

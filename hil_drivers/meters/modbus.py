@@ -61,7 +61,7 @@ _INSTANT: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitAddress:
-    """Which unit a meter is and which map it has; where it is, a subclass says, and makes the client that asks there."""
+    """Which unit a meter is and which map it has. A subclass says where, and makes the client that asks there."""
 
     unit: int = 1
     map: str = SUNSPEC

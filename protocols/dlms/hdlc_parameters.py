@@ -1,7 +1,7 @@
 """What two HDLC stations agree on when they connect: the information field of SNRM and UA (IEC 62056-46).
 
-``81 80 length { id length value }*``, with 05 and 06 the longest information field that the sender of the frame sends and
-receives, 07 and 08 the windows. What is not named has its default: 128 bytes, a window of 1.
+``81 80 length { id length value }*``, with 05 and 06 the longest information field that the sender of the frame sends
+and receives, 07 and 08 the windows. What is not named has its default: 128 bytes, a window of 1.
 """
 
 from __future__ import annotations

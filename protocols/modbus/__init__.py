@@ -4,5 +4,6 @@ Registers: :mod:`~protocols.modbus.types` (what a number is made of), :mod:`~pro
 ``data/``), :mod:`~protocols.modbus.sunspec` (the chain of SunSpec models).
 
 The server's side of Modbus TCP: :mod:`~protocols.modbus.mbap` (frames on a stream), :mod:`~protocols.modbus.server`
-(requests and their answers). On a serial line: :mod:`~protocols.modbus.rtu` (frames and their line). The client's side is a library, pymodbus (``docs/decisions/0008-modbus-server.md``).
+(requests and their answers). On a serial line: :mod:`~protocols.modbus.rtu` (frames, and who answers them). The
+client's side is a library, pymodbus (``docs/decisions/0008-modbus-server.md``).
 """

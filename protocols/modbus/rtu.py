@@ -1,11 +1,12 @@
 """Modbus RTU without its serial line: frames out of bytes, and the units that answer there.
 
-``unit 1 | PDU | CRC-16/Modbus, low byte first``. Rules of this file (background knowledge of *Modbus over serial line*):
+``unit 1 | PDU | CRC-16/Modbus, low byte first``. Rules of this file (background knowledge of *Modbus over serial
+line*):
 
 * A real line ends a frame by 3.5 characters of silence; a pseudo-terminal has no such time. So a request ends where its
   function and its own counts say. What cannot be a request, or has a wrong check, is skipped byte by byte.
-* A function of unknown length cannot be told from garbage and gets no answer; every function of the application protocol
-  has a known one.
+* A function of unknown length cannot be told from garbage and gets no answer; every function of the application
+  protocol has a known one.
 * Unit 0 is everybody: nobody answers. A unit that is not on the line is silence too, not an exception.
 """
 
@@ -115,7 +116,7 @@ def _size(stream: bytes, at: int) -> int | None:
 
 
 class RtuLine:
-    """The units on one line, asked by one master; ``answers_everybody`` plants the defect of one that answers unit 0."""
+    """The units on one line; ``answers_everybody`` plants the defect of a meter that answers unit 0."""
 
     def __init__(self, units: Mapping[int, Unit], *, answers_everybody: bool = False) -> None:
         self._units, self._answers_everybody = units, answers_everybody

@@ -204,7 +204,11 @@ def test_the_file_and_the_terminals_are_gone_at_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--protocol", "smoke"], 2, "--protocol smoke: there is none; take echonet-lite, wi-sun, dlms, modbus-tcp, optical, modbus-rtu"),
+        (
+            ["--protocol", "smoke"],
+            2,
+            "--protocol smoke: there is none; take echonet-lite, wi-sun, dlms, modbus-tcp, optical, modbus-rtu",
+        ),
         (["--dialect", "X"], 2, "--dialect X: there is none; take BP35A1, RL7023, BP35C2, J11"),
         (["--memory", "{file}"], 3, "{file}: cannot keep the meters' memory there: File exists"),
     ],

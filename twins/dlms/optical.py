@@ -1,4 +1,4 @@
-"""The optical port of twins: the same logical device as over TCP, in HDLC frames, for who stands before the meter (A12).
+"""The optical port of twins (requirement A12): the same logical device as over TCP, in HDLC frames.
 
 A meter that is off, or starting into another firmware, is silent and forgets who was there.
 """

@@ -16,8 +16,9 @@ Protocols = Literal["echonet-lite", "wi-sun", "dlms", "modbus-tcp", "optical", "
 class ServeSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The twins to serve (``meters``, fleet-wide indices, each with an IPv4 loopback address) and how.
 
-    ``memory`` is the folder of what the meters remember, ``terminals`` that of sticks and serial lines; ``sticks`` is the
-    number of homes that have one of each of ``dialects``, ``lines`` that of meters with serial lines to them. ``notify`` is the host of a controller that gets half-hours as INFC.
+    ``memory`` is the folder of what the meters remember, ``terminals`` that of sticks and serial lines; ``sticks`` is
+    the number of homes that have one of each of ``dialects``, ``lines`` that of meters with serial lines to them.
+    ``notify`` is the host of a controller that gets half-hours as INFC.
     """
 
     plan: FleetPlan

@@ -16,7 +16,7 @@ from hil_drivers.errors import LinkError
 from hil_drivers.meter import Meter
 from hil_drivers.source import PhaseSetting, Segment, Setting
 from protocols.wisun.radio import rssi_dbm
-from tests.bench.rack.emulated import Emulation, topology
+from tests.bench.rack.emulated import TOPOLOGY, Emulation, topology
 from tests.bench.rack.virtual import eventually
 from tests.twins.wisun.rig import Port
 from twins.device.factory import event_codes
@@ -110,6 +110,27 @@ def test_every_protocol_tells_what_the_world_says(bench: Bench) -> None:
             assert before["import_wh"] - registers.resolution_wh < registers.import_wh <= after["import_wh"], protocol
             assert instant.power_w == pytest.approx(2 * 100 * 5 * 0.8, rel=0.01), protocol
             assert instant.current_r_ma == pytest.approx(5000, rel=0.02), protocol
+
+
+@pytest.mark.requirement("A12")
+def test_serial_lines_to_an_emulated_meter_tell_the_same(tmp_path: Path) -> None:
+    """A hand terminal at the optical port, and Modbus RTU, beside the wires that the shipped rack has."""
+    first = 'readers: ["dlms://127.2.1.1:4059"'
+    more = f'{first}, "optical:{tmp_path}/lines/lv-1", "modbus-rtu:{tmp_path}/lines/lv-1-rtu"'
+    shipped = tmp_path / "shipped.yaml"
+    text = TOPOLOGY.read_text("utf-8")
+    assert first in text
+    shipped.write_text(text.replace(first, more), encoding="utf-8")
+    with bench_of(topology(tmp_path, shipped=shipped, emulation=EMULATION)) as bench:
+        bench.power("source-1", LV, 1)
+        bench.draw("load-1", 5.0, 0.8)
+        eventually(bench.is_up("lv-1"))
+        for protocol in ("optical", "modbus-rtu"):
+            with bench.emulation.reader("lv-1", protocol) as meter:
+                assert meter.instant().power_w == pytest.approx(2 * 100 * 5 * 0.8, rel=0.01), protocol
+        with bench.emulation.reader("lv-1", "optical") as terminal:
+            terminal.open_switch()
+            assert not terminal.switch().closed
 
 
 def test_a_high_voltage_meter_lies_between_three_phases(bench: Bench) -> None:

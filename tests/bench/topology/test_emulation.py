@@ -57,6 +57,17 @@ BROKEN = [
         "echonet://127.2.1.2", "modbus://127.2.1.2", '"modbus', "rack.places[1].readers[1]", "HV meter does not speak"
     ),
     Broken("echonet://127.2.1.2", "echonet://127.2.1.2:3611", '"echo', "rack.places[1].readers[1]", "share one port"),
+    Broken("dlms://127.2.1.1", "optical:/dev/ttyUSB1", '"opt', f"{READERS}[0]", "not a place for an emulated line"),
+    Broken(
+        'readers: ["dlms://127.2.1.1", "modbus://127.2.1.1:5020?map=kw8m"',
+        'readers: ["optical:/run/line", "modbus-rtu:/run/line"',
+        '"modbus-rtu',
+        f"{READERS}[1]",
+        "is the line of lv-1 by optical",
+    ),
+    Broken(
+        "echonet://127.2.1.2", "modbus-rtu:/run/line", '"mod', "rack.places[1].readers[1]", "HV meter does not speak"
+    ),
     Broken("dlms://127.2.1.1", "dlms://192.168.10.4", '"dlms', f"{READERS}[0]", "is not on this machine"),
     Broken("127.0.0.1:502", "192.168.10.4:502", '"192', "rack.instruments[1].address", "remove emulation"),
     Broken(

@@ -124,7 +124,10 @@ def test_a_wrong_password_is_the_meters_no(server: TcpServer) -> None:
 
 def test_wrong_keys_are_told_apart_from_silence(server: TcpServer) -> None:
     wrong = Keys(bytes(16), KEYS.authentication)
-    with DlmsMeter(TcpAddress("127.0.0.1", server.port, keys=wrong)) as meter, pytest.raises(RefusedError, match="keys"):
+    with (
+        DlmsMeter(TcpAddress("127.0.0.1", server.port, keys=wrong)) as meter,
+        pytest.raises(RefusedError, match="keys"),
+    ):
         meter.clock()
 
 

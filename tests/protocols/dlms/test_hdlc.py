@@ -14,7 +14,7 @@ from protocols.dlms.hdlc_parameters import Parameters
 from protocols.errors import ProtocolError
 
 PUBLISHED = [
-    # The test of the check sequence of OpenMUC's jDLMS (FcsCalcTest), checks recomputed here; the last is quoted by many.
+    # From the test of jDLMS (OpenMUC) for the check sequence, recomputed here; the last one is quoted by many.
     "A00A000200232193 1871",
     "A023210002002373F6C58180140502008006020080070400000001080400000001 CE6A",
     "A02E0002002321107ECBE6E600601DA109060760857405080101BE10040E01000000065F1F040000301DFFFF D4C5",

@@ -52,9 +52,11 @@ def test_our_reader_reads_the_same_by_both_wires(meter: ServedMeter, table: str,
 
 
 def test_a_register_that_is_not_there_is_refused_and_another_unit_is_silent(meter: ServedMeter) -> None:
-    with RtuMeter(RtuAddress(str(meter.rtu), unit=KW8M_UNIT, wait_s=WAIT)) as wrong_map:
-        with pytest.raises(RefusedError, match="registers 40000 to 40001 refused"):
-            wrong_map.registers()
+    with (
+        RtuMeter(RtuAddress(str(meter.rtu), unit=KW8M_UNIT, wait_s=WAIT)) as wrong_map,
+        pytest.raises(RefusedError, match="registers 40000 to 40001 refused"),
+    ):
+        wrong_map.registers()
     with (
         RtuMeter(RtuAddress(str(meter.rtu), unit=9, wait_s=WAIT)) as nobody,
         pytest.raises(LinkError, match="no answer"),
