@@ -17,7 +17,7 @@ from protocols.dlms.profile_generic import Column
 from protocols.errors import ProtocolError
 
 _SHIFTS: Final[Mapping[int, int]] = {27: 0, 30: 0, 32: 0, 33: 3, 35: 3, 13: 3}
-"""Unit code (W, Wh, varh, A, V, m³; ``meter-protocols`` §3.3) to the power of ten between it and the contract's unit."""
+"""Unit code (W, Wh, varh, A, V, m³; ``meter-protocols`` §3.3) to the power of ten from it to the contract's unit."""
 
 _DATE, _TIME = slice(0, 5), slice(5, 9)  # of a date-time; behind them deviation and status
 _LOCAL: Final = bytes.fromhex("800000")  # deviation not specified, status 0

@@ -72,13 +72,12 @@ class OpticalCarrier:
 
     def exchange(self, client: int, apdu: bytes) -> bytes:
         """The answer over the client's link, which is made first where there is none."""
-        link = self._links.get(client)
-        if link is None:
-            link = self._new_link(client)
-            self._run(link.connect())
-            self._links[client] = link
         try:
-            return self._run(link.exchange(apdu))
+            if client not in self._links:
+                link = ClientLink(client, Address(self._address.logical_device, self._address.physical))
+                self._run(link.connect())
+                self._links[client] = link
+            return self._run(self._links[client].exchange(apdu))
         except (OSError, ProtocolError):
             self._links.clear()  # nobody knows where they stand: no DISC, the meter's own time ends them
             raise
@@ -92,10 +91,6 @@ class OpticalCarrier:
         if self._port is not None:
             self._port.close()
         self._port = None
-
-    def _new_link(self, client: int) -> ClientLink:
-        address = self._address
-        return ClientLink(client, Address(address.logical_device, address.physical))
 
     def _run(self, turn: Turn[T]) -> T:
         """Drive one operation of a link; raises :class:`TimeoutError` when the line stays silent."""
