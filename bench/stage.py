@@ -13,7 +13,7 @@ from typing import Self
 import msgspec
 
 from bench.broker.choose import Broker
-from bench.engine.local import LocalEngine
+from bench.engine.local import MAX_RESTARTS, LocalEngine
 from bench.errors import BenchFault
 from protocols.topics import TopicTree
 from twins.bus.address import BusAddress
@@ -63,12 +63,15 @@ class Stage:
         for spec in self.work.glob("*.spec.json"):
             spec.unlink()  # a run folder is mailed around; keys do not belong in it
 
-    def start(self, name: str, module: str, spec: msgspec.Struct) -> None:
-        """Start ``python -m module SPEC`` under a name, with this spec in a file that nobody else may read."""
+    def start(self, name: str, module: str, spec: msgspec.Struct, restarts: int = MAX_RESTARTS) -> None:
+        """Start ``python -m module SPEC`` under a name, with this spec in a file that nobody else may read.
+
+        It is started again so often when it ends by itself.
+        """
         path = self.work / f"{name}.spec.json"
         path.touch(mode=0o600)
         path.write_bytes(msgspec.json.encode(spec))
-        self.engine.start(name, (sys.executable, "-m", module, str(path.resolve())))
+        self.engine.start(name, (sys.executable, "-m", module, str(path.resolve())), restarts)
 
     def journal(self, name: str) -> str:
         """Where the journal of a process lies."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CAMPAIGNS: Final = {
     "collection": "bench.campaigns.collection.campaign:Collection",
     "metrology": "bench.campaigns.metrology.campaign:Metrology",
+    "field-sweep": "bench.campaigns.field_sweep.campaign:FieldSweep",
 }
 """Campaigns by the name that the user gives."""
 

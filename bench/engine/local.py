@@ -24,12 +24,12 @@ _LAST_BYTES = 4096  # of a log, to find its last line in
 
 
 class Child:
-    """One process of the run, through all its restarts."""
+    """One process of the run, through all its restarts, of which it may have ``most``."""
 
-    def __init__(self, name: str, command: tuple[str, ...], log: Path) -> None:
+    def __init__(self, name: str, command: tuple[str, ...], log: Path, most: int) -> None:
         self.name = name
         self.command = command
-        self.restarts = 0
+        self.restarts, self.most = 0, most
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -87,9 +87,9 @@ class LocalEngine:
         self._grace = grace
         self._children: list[Child] = []
 
-    def start(self, name: str, command: tuple[str, ...]) -> None:
-        """Start a process under a name."""
-        child = Child(name, command, self._work / f"{name}.log")
+    def start(self, name: str, command: tuple[str, ...], restarts: int = MAX_RESTARTS) -> None:
+        """Start a process under a name; it may be restarted so often, 0 where what it was cannot be brought back."""
+        child = Child(name, command, self._work / f"{name}.log", restarts)
         child.start()
         self._children.append(child)
         self._list()
@@ -101,8 +101,9 @@ class LocalEngine:
             if status is None:
                 continue
             how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-            if child.restarts >= MAX_RESTARTS:
-                raise BenchFault(f"{child.name} {how} for the {child.restarts + 1}th time: {child.last_words()}")
+            if child.restarts >= child.most:
+                often = f"for the {child.restarts + 1}th time" if child.restarts else "and cannot be started again"
+                raise BenchFault(f"{child.name} {how} {often}: {child.last_words()}")
             child.wait(0)
             child.restarts += 1
             child.start()

@@ -67,8 +67,8 @@ def read_endpoints(path: Path, hint: str = "it holds what `bench serve --json` p
 def endpoint_of_url(meter: str, url: str) -> Endpoint:
     """An endpoint from ``dlms://host:port``, ``echonet://host``, ``modbus://host?map=kw8m``, ``wisun:/path?dialect=…``.
 
-    ``optical:/path?baud=9600`` and ``modbus-rtu:/path?map=kw8m&unit=1`` are serial ports too. Options behind ``?`` go to
-    ``about``. Raises :class:`InputError`.
+    ``optical:/path?baud=9600`` and ``modbus-rtu:/path?map=kw8m&unit=1`` are serial ports too. Options behind ``?`` go
+    to ``about``. Raises :class:`InputError`.
     """
     try:
         parts = urlsplit(url)

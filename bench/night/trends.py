@@ -17,6 +17,9 @@ from bench.night.series import past_of, series_of, sound_values
 CELLS: Final = ("pass", "flaky", "did not pass", "bench error", "skipped", "not there")
 """What a cell of the matrix can be; its code is its position."""
 
+_NOT_RUN: Final = CELLS.index("skipped")
+"""From this code on, the test did not run."""
+
 
 @dataclass(frozen=True)
 class Trend:
@@ -44,7 +47,8 @@ class Trend:
 @dataclass(frozen=True)
 class Matrix:
     """Outcomes: a row a test, a column a night (oldest first, ``days`` are their dates), codes of :data:`CELLS`. Tests
-    that passed in every night are only counted, in ``steady``; ``hidden`` counts rows beyond the kept ones."""
+    that passed in every night are only counted, in ``steady``, and those that never ran not at all; ``hidden`` counts
+    rows beyond the kept ones."""
 
     days: tuple[str, ...]
     tests: tuple[Key, ...]
@@ -79,7 +83,8 @@ def matrix_of(nights: Sequence[Night], rows: int = 60) -> Matrix:
     everybody = list(dict.fromkeys(key for column in columns for key in column))
     cells = np.array([[_cell(column.get(key)) for column in columns] for key in everybody], dtype=np.int64)
     cells = cells.reshape(len(everybody), len(columns))
-    restless = [row for row in range(len(everybody)) if cells[row].any()]
+    told = [row for row in range(len(everybody)) if (cells[row] < _NOT_RUN).any()]  # the others never ran
+    restless = [row for row in told if cells[row].any()]
     # Failing tonight first, then by how often; among equals by name.
     restless.sort(key=lambda row: (-int(cells[row, -1] == 2), -int((cells[row] == 2).sum()), everybody[row]))
     kept = restless[:rows]
@@ -87,7 +92,7 @@ def matrix_of(nights: Sequence[Night], rows: int = 60) -> Matrix:
         days=_days(nights),
         tests=tuple(everybody[row] for row in kept),
         cells=cells[kept],
-        steady=len(everybody) - len(restless),
+        steady=len(told) - len(restless),
         hidden=len(restless) - len(kept),
     )
 

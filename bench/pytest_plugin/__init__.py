@@ -39,11 +39,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--bench-mode", choices=("rack", "twin", "mixed"), help="what to test; default: all that the topology has")
     add("--bench-place", action="append", metavar="NAME", help="only this place or twin kind; may be given often")
     add("--bench-shard", metavar="K/N", help="only the K-th of N parts, the same tests in every session")
-    add("--bench-quarantine", action="append", metavar="FILE", help="quarantined tests: skipped where their mode says so")
+    add(
+        "--bench-quarantine",
+        action="append",
+        metavar="FILE",
+        help="quarantined tests; those of mode skip are skipped",
+    )
     add("--bench-results", metavar="DIR", help="folder that gets results, measurements and incidents as JSON lines")
-    add("--bench-resume", action="store_true", help="leave out what has a result in --bench-results; bench errors run again")
+    add(
+        "--bench-resume",
+        action="store_true",
+        help="only what has no result in --bench-results, or a bench error",
+    )
     add("--bench-scale", type=float, metavar="S", help="pace of emulated time; default: the topology's, virtual: 60")
-    add("--bench-patience", type=float, default=30.0, metavar="SECONDS", help="longest wait of a test for simulated time")
+    add(
+        "--bench-patience",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="longest wait of a test",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -42,6 +42,11 @@ class Measure:
 
     def __init__(self) -> None:
         self.taken: list[Taken] = []
+        self.attached: list[tuple[str, str]] = []
+
+    def attach(self, name: str, content: str) -> None:
+        """Keep a text (frames, a log, a table) with the test, where its report can hold one."""
+        self.attached.append((name, content))
 
     def __call__(
         self,

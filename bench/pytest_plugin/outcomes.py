@@ -18,15 +18,15 @@ Category: TypeAlias = Literal["", "product", "bench", "twin divergence"]
 """Of a test that did not pass; empty for others."""
 
 
-class Failed(AssertionError):
+class ProductError(AssertionError):
     """The product did not do what it should."""
 
 
-class OutOfLimits(Failed):
+class OutOfLimits(ProductError):  # noqa: N818 - what a measurement is
     """Measurements beyond their limits, all of them."""
 
 
-class TwinDivergence(Failed):
+class TwinDivergence(ProductError):  # noqa: N818 - the word of the categories
     """A twin fails what the real meters pass."""
 
     def __init__(self, message: str) -> None:

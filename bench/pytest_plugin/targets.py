@@ -34,7 +34,7 @@ class Target:
     """Something to test. ``place`` is the name of the place or of the twin kind; ``features`` are what tests may need.
 
     Features: ``rack`` or ``twin``; ``emulated`` where nothing real is behind it; class and generation of the meter;
-    protocols; kinds of instruments wired; ``stick``; ``host`` of gas and water meters; tags of the place as ``key=value``.
+    protocols; kinds of instruments wired; ``stick``; ``host`` of gas and water meters; tags, ``key=value``.
     """
 
     kind: Kind

@@ -50,7 +50,7 @@ class TwinHouse:
     ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         indices = tuple(index for meter in meters if (index := index_of(meter)) is not None)
-        spec = ServeSpec(
+        self._spec = ServeSpec(
             plan=plan,
             clock=clock,
             meters=indices,
@@ -67,7 +67,8 @@ class TwinHouse:
             sticks=len(indices),
             lines=len(indices),
         )
-        self._serving, self._note = ServingProcess(spec, work), note
+        self._work, self._note = work, note
+        self._serving = ServingProcess(self._spec, work)
         self._endpoints: Mapping[str, list[Endpoint]] = {}
         self._lock = threading.Condition()
         self._up, self._wanted, self._fault = False, False, ""
@@ -81,9 +82,10 @@ class TwinHouse:
         return self._endpoints[meter]
 
     def check(self) -> str | None:
-        """What is wrong with the serving now, if anything is."""
+        """What is wrong with the serving, if anything is, once it has had time to come back."""
         with self._lock:
-            return self._fault or (None if self._up else "the process that serves the twins is being started again")
+            self._lock.wait_for(lambda: self._up or bool(self._fault), _PATIENCE)
+            return self._fault or (None if self._up else "the twins do not come back")
 
     def lose_supply(self) -> None:
         """Cut the supply of all twins, and wait until it is back. Raises BenchFault when it does not come back."""
@@ -92,9 +94,8 @@ class TwinHouse:
             self._wanted, self._up = True, False
             if pid is not None and psutil.pid_exists(pid):
                 psutil.Process(pid).kill()
-            back = self._lock.wait_for(lambda: self._up or bool(self._fault), _PATIENCE)
-        if not back or self._fault:
-            raise BenchFault(self._fault or "the twins do not come back")
+        if (wrong := self.check()) is not None:
+            raise BenchFault(wrong)
 
     def close(self) -> None:
         """End the serving."""
@@ -116,7 +117,10 @@ class TwinHouse:
                 with self._lock:
                     self._up, wanted, self._wanted = False, self._wanted, False
                     self.falls += not wanted
-                if not wanted:
+                if wanted:  # one that was told to end does not count as one that does not stay up
+                    self._serving.close()
+                    self._serving = ServingProcess(self._spec, self._work)
+                else:
                     self._note(f"the process that serves the twins {how}; started again")
                 self._start()
         except Exception as error:  # whoever waits for the twins must hear it

@@ -64,9 +64,17 @@ def find_gateway(folder: Path = FOLDER) -> Served:
         raise InputError(f"{file}: {error.strerror}; is `bench rack serve` running here?") from None
     except msgspec.DecodeError as error:
         raise InputError(f"{file}: {error}; start `bench rack serve` again") from None
-    if not psutil.pid_exists(served.pid):
+    if not _lives(served.pid):
         raise InputError(f"{file}: the gateway (process {served.pid}) has ended; start `bench rack serve` again")
     return served
+
+
+def _lives(process: int) -> bool:
+    """Whether it runs: one that was killed and not yet waited for, by who asks here perhaps, does not."""
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class RackClient:
@@ -80,6 +88,7 @@ class RackClient:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, threading.Event] = {}
         self._replies: dict[int, Reply] = {}
+        self._lost: dict[str, str] = {}  # why, by token
         self._link = ControlLink(served.bus, f"rack-client-{self._client}")
         self._link.handle(tree.rack_reply(served.rack, self._client), self._on_reply)
 
@@ -120,7 +129,7 @@ class RackClient:
     def _wait(self, event: threading.Event, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not event.wait(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
-            if not psutil.pid_exists(self._gateway):
+            if not _lives(self._gateway):
                 raise BenchFault(f"the gateway (process {self._gateway}) has ended meanwhile; what it did is unknown")
             if time.monotonic() >= deadline:
                 raise BenchFault(f"the gateway does not answer within {seconds:g} s; is it alive, and is the bus?")
@@ -138,8 +147,8 @@ class RackClient:
     def lease(self, wanted: Acquire, every: float | None = None) -> Iterator[dict[str, Any]]:
         """A lease for the block, kept by heartbeats and released at its end; when this process dies, it expires.
 
-        A lease that is lost meanwhile is noticed at the next command, which is refused. ``every``: seconds from beat to
-        beat, a third of the lease's time if not given.
+        A lease that is lost meanwhile is noticed at the next command, which is refused, and by :meth:`check`.
+        ``every``: seconds from beat to beat, a third of the lease's time if not given.
         """
         held = self.ask(wanted)
         done = threading.Event()
@@ -147,19 +156,32 @@ class RackClient:
 
         def beat() -> None:
             while not done.wait(pause):
+                if not _lives(self._gateway):  # the next one begins with everything off, be the lease valid there
+                    self._lost[held["token"]] = f"the gateway (process {self._gateway}) has ended meanwhile"
+                    return
                 try:
                     self.ask(Beat(held["token"]), timeout=pause)
-                except LeaseDeniedError:
+                except LeaseDeniedError as error:
+                    self._lost[held["token"]] = str(error)
                     return
                 except MeterBenchError:
                     continue  # the gateway may be back for the next one
 
         thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
         thread.start()
+        spoiled: tuple[type[MeterBenchError], ...] = (LeaseDeniedError,)  # lost already
         try:
             yield held
+        except BaseException:
+            spoiled = (MeterBenchError,)  # what went wrong first is the reason of all else
+            raise
         finally:
             done.set()
             thread.join()
-            with contextlib.suppress(LeaseDeniedError):  # lost already
+            with contextlib.suppress(*spoiled):
                 self.ask(Release(held["token"]))
+
+    def check(self, token: str) -> None:
+        """Raise LeaseDeniedError once a heartbeat of this lease was refused, or its gateway has ended; asks nobody."""
+        if token in self._lost:
+            raise LeaseDeniedError(self._lost[token])

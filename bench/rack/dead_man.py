@@ -6,7 +6,8 @@ no signal that ends processes in order: its end is a last word from the gateway 
 
 The gateway being dead, its journal is free: what was in use is ended there and its places' health set, so that the next
 gateway finds it so. While the safe state cannot be reached, with something in use, it goes on trying until it can, or
-another gateway has taken over, or half an hour is over. A gateway that only hung finds its journal as it was, and does
+another gateway has taken over, or half an hour is over; an emulated rack whose emulation has ended is not tried any
+more, for nothing of it is left. A gateway that only hung finds its journal as it was, and does
 that itself when it goes on.
 
 While it lives it holds ``dead-man.lock`` in the folder; the next one, and with it the next gateway, waits for that.
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from bench.rack.audit import Audit
 from bench.rack.desk import Desk
+from bench.rack.emulator_client import EmulatorClient
 from bench.rack.instruments import Instruments
 from bench.rack.inventory import Inventory, read_inventory
 from bench.rack.journal import Journal, JournalError, is_free
@@ -76,7 +78,7 @@ def act(inventory: Inventory, folder: Path, audit: Audit, why: str) -> int:
 def _keep_on(inventory: Inventory, folder: Path, audit: Audit) -> int:
     """Something is still energised, perhaps: try until it is not, or somebody else does."""
     deadline, instruments = time.monotonic() + _KEEPS_ON, Instruments(inventory)
-    while time.monotonic() < deadline and is_free(folder / "leases.jsonl"):
+    while time.monotonic() < deadline and is_free(folder / "leases.jsonl") and _is_there(inventory, folder):
         report = make_safe(inventory, instruments.opened, seconds=_STEP_SECONDS)
         if not report.failures:
             _settle(inventory, folder, audit, report)
@@ -84,6 +86,11 @@ def _keep_on(inventory: Inventory, folder: Path, audit: Audit) -> int:
         time.sleep(_AGAIN)
     audit.line("dead-man", "gives up")
     return FAILED
+
+
+def _is_there(inventory: Inventory, folder: Path) -> bool:
+    """Whether there still is such a rack: an emulated one ends with its emulation."""
+    return inventory.rack.emulation is None or EmulatorClient(folder).lives()
 
 
 def _settle(inventory: Inventory, folder: Path, audit: Audit, report: SafeReport) -> bool:

@@ -84,6 +84,7 @@ class EmulatedMeters:
                 drawn = healthy(plan.seed, twin.index, place.meter_class, place.ratings.amps)
                 hidden = msgspec.structs.replace(drawn, **errors.get(twin.index, {}))
                 self.emulated[place.id] = EmulatedMeter(self._spec(place, twin, hidden), world)
+                radio.deafen(place.id, hidden.deaf_db)
                 twin = self.views[place.id] = EmulatedView(twin, self.emulated[place.id])
             views.append(twin)
         clocks = RackClocks(plan, {meter.spec.index: meter for meter in self.emulated.values()})

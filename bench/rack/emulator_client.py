@@ -79,6 +79,14 @@ class EmulatorClient:
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
 
+    def lives(self) -> bool:
+        """Whether an emulation listens, be it slow to answer."""
+        try:
+            with self._connected():
+                return True
+        except OSError:
+            return False
+
     def fault(self, instrument: str, kind: str | None, *, times: int | None = None, seconds: float = 1.0) -> None:
         """Begin a fault by its name, or end all that an instrument has; ``seconds`` (real) a late answer is late."""
         self._ask(FaultRequest(instrument, kind, times, seconds))
@@ -96,11 +104,17 @@ class EmulatorClient:
         found: dict[str, Any] = self._ask(TruthRequest())
         return found
 
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[socket.socket]:
+        """A connection; raises OSError."""
+        with address_in(self._folder) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
+            wire.settimeout(_PATIENCE)
+            wire.connect(address)
+            yield wire
+
     def _ask(self, request: Request) -> Any:
         try:
-            with address_in(self._folder) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
-                wire.settimeout(_PATIENCE)
-                wire.connect(address)
+            with self._connected() as wire:
                 wire.sendall(msgspec.json.encode(request) + b"\n")
                 line = b""
                 while not line.endswith(b"\n") and (chunk := wire.recv(_CHUNK)):

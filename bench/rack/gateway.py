@@ -32,7 +32,7 @@ from bench.rack.doctor import examine
 from bench.rack.errors import LeaseDeniedError, SafeStateError
 from bench.rack.instruments import Instruments
 from bench.rack.inventory import Inventory
-from bench.rack.journal import Journal
+from bench.rack.journal import Journal, JournalError
 from bench.rack.keeper import Keeper
 from bench.rack.leases import Lease
 from bench.rack.messages import Envelope, Reply, Request
@@ -46,6 +46,7 @@ from twins.bus.control import ControlLink
 log = logging.getLogger(__name__)
 
 _WORKERS = 16
+_MAY_LAST = (ask.Play, ask.Power, ask.ReadMeter, ask.Radio)
 _READY_WITHIN = 30.0  # s: a dead-man process that acts has to finish first
 
 
@@ -174,9 +175,13 @@ class Gateway:
     def _end_aside(self, lease: Lease, why: str, *, doubt: bool) -> None:
         if lease.number not in self._ending:
             self._ending.add(lease.number)
-            threading.Thread(
-                target=self.desk.end, args=(lease, why), kwargs={"doubt": doubt}, name=f"end-{lease.number}"
-            ).start()
+            threading.Thread(target=self._end, args=(lease, why, doubt), name=f"end-{lease.number}").start()
+
+    def _end(self, lease: Lease, why: str, doubt: bool) -> None:
+        try:
+            self.desk.end(lease, why, doubt=doubt)
+        except JournalError as error:
+            log.error("lease %d is ending, and its places are not free: %s", lease.number, error)
 
     def _close(self) -> None:
         try:
@@ -185,7 +190,10 @@ class Gateway:
                 self._link.close()
                 self._workers.shutdown(wait=False, cancel_futures=True)
                 for lease in self.desk.running():
-                    self.desk.disarm("gateway", lease)
+                    try:
+                        self.desk.disarm("gateway", lease)
+                    except JournalError as error:  # it is safe and cannot be written down; so must the others be
+                        log.error("%s", error)
                 self._audit.line("gateway", "stop", pid=os.getpid())
         finally:
             self._readings.close()
@@ -217,7 +225,7 @@ class Gateway:
             envelope = msgspec.json.decode(payload, type=Envelope)
         except msgspec.DecodeError as error:
             raise ProtocolError(f"no request: {error}") from None
-        if isinstance(envelope.request, ask.Play | ask.ReadMeter | ask.Radio):  # may last: no worker for others waits
+        if isinstance(envelope.request, _MAY_LAST):  # no worker for others waits for it
             threading.Thread(target=self._answer, args=(envelope,), name="long request", daemon=True).start()
         else:
             self._workers.submit(self._answer, envelope)
@@ -264,14 +272,13 @@ class Gateway:
                 return desk.operate(owner, token, place, "load", lambda rig: rig.load(request), amps=amps)
             case ask.Attenuate(place, token, db):
                 return desk.operate(owner, token, place, "attenuate", lambda rig: rig.attenuate(request), db=db)
-
             case ask.Play():
                 return desk.play(owner, request)
             case ask.Integrate(place, token, action):
                 return desk.operate(owner, token, place, "integrate", lambda rig: rig.integrate(request), action=action)
-            case ask.Radio(place, token, action):
+            case ask.Radio(place, token, action, count):
                 return desk.under(
-                    owner, token, place, "radio", lambda: self._readings.radio(place, action), action=action
+                    owner, token, place, "radio", lambda: self._readings.radio(place, action, count), action=action
                 )
             case ask.ReadMeter():
                 return self._readings.read(request)

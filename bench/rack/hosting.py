@@ -1,14 +1,18 @@
 """The rack in a run: its gateway and, where it is emulated, the emulation too, as processes on the run's stage.
 
 A real rack that a gateway serves already is used as it is, with its leases and its health. An emulated one lives in the
-run's own time, so it begins and ends with the run.
+run's own time, so it begins and ends with the run. But where ``BENCH_HOSTED_RACK`` in the environment names the folder
+of an emulated rack that somebody else hosts (a night, for all its sessions), that one is joined, in its time.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from bench.errors import BenchFault, InputError
 from bench.rack.client import FOLDER, RackClient, Served, find_gateway
@@ -16,12 +20,39 @@ from bench.rack.emulate_process import EmulateSpec
 from bench.rack.emulator_client import EmulatorClient, EmulatorError
 from bench.rack.inventory import Inventory
 from bench.rack.serve import RackSpec
+from bench.record.atomic import replacing
 from bench.stage import Stage
 from twins.clock import ClockSpec
 from twins.plan import FleetPlan
 
+JOINED: Final = "BENCH_HOSTED_RACK"
+"""Variable of the environment: the folder of a rack that is hosted already."""
+
+_HOSTING: Final = "hosting.json"
 _READY: Final = 60.0  # real s
 _LOOK: Final = 0.05
+
+
+class Hosting(msgspec.Struct, frozen=True, kw_only=True):
+    """In what time an emulated rack lives, and what fleet its meters are of: for all who join it."""
+
+    clock: ClockSpec
+    plan: FleetPlan
+
+
+def hosting_to_join() -> Hosting | None:
+    """How the rack that the environment names is hosted; None where it names none. Raises InputError."""
+    if (folder := _joined()) is None:
+        return None
+    try:
+        return msgspec.json.decode((folder / _HOSTING).read_bytes(), type=Hosting)
+    except (OSError, msgspec.DecodeError) as error:
+        raise InputError(f"{folder / _HOSTING}: cannot be read ({error}); leave {JOINED} unset") from None
+
+
+def _joined() -> Path | None:
+    named = os.environ.get(JOINED)
+    return Path(named) if named else None
 
 
 class HostedRack:
@@ -30,13 +61,20 @@ class HostedRack:
     def __init__(self, stage: Stage, inventory: Inventory, folder: Path) -> None:
         self._stage, self.inventory = stage, inventory
         self.emulated = inventory.rack.emulation is not None
-        self.folder = folder if self.emulated else FOLDER
+        joined = _joined() if self.emulated else None
+        self._joins = joined is not None
+        self.folder = (joined or folder) if self.emulated else FOLDER
 
     def start(self, clock: ClockSpec, plan: FleetPlan) -> None:
         """Start what is needed and wait until it serves. Raises InputError, BenchFault, Aborted."""
+        if self._joins:
+            self.gateway()
+            return
         if self.emulated:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._start_emulation(clock, plan)
+            with replacing(self.folder / _HOSTING) as beside:
+                beside.write_bytes(msgspec.json.encode(Hosting(clock=clock, plan=plan)))
         elif self._served_already():
             return
         spec = RackSpec(
@@ -79,7 +117,8 @@ class HostedRack:
         spec = EmulateSpec(
             topology=str(self.inventory.file.resolve()), folder=str(self.folder.resolve()), clock=clock, plan=plan
         )
-        self._stage.start("emulation", "bench.rack.emulate_process", spec)
+        # Started again it would be another rack, whose meters begin anew, in another time.
+        self._stage.start("emulation", "bench.rack.emulate_process", spec, restarts=0)
         deadline = time.monotonic() + _READY
         while True:
             self._stage.look()

@@ -1,7 +1,8 @@
 """The journal of the lease book: one event a line, on the disk before it counts, read back at the start.
 
 A kill can cut the last line anywhere; such a line was never acted upon and is dropped. What else does not read is a
-damaged file, and refused: leases are not guessed.
+damaged file, and refused: leases are not guessed. A disk that takes no line changes nothing, with one exception: the
+end of a lease counts all the same, for nothing may stay energised because a disk is full. The next start ends it again.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from bench.rack.leases import Acquired, Event, HealthSet, LeaseBook
+from bench.rack.leases import Acquired, Ending, Event, HealthSet, LeaseBook
 from protocols.errors import MeterBenchError
 
 
 class JournalError(MeterBenchError):
-    """The journal is held by another living gateway, or cannot be trusted."""
+    """The journal is held by another living gateway, cannot be trusted, or cannot be written."""
 
 
 def replay(lines: list[bytes], name: str = "journal") -> LeaseBook:
@@ -50,7 +51,7 @@ class Journal:
     """The lease book of one gateway, on disk. Raises JournalError when another process keeps the file for itself."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a+b")
+        self._path, self._file = path, path.open("a+b", buffering=0)
         path.chmod(0o600)  # it holds tokens
         deadline = time.monotonic() + _PATIENCE
         while not self._is_ours():
@@ -76,13 +77,33 @@ class Journal:
         return True
 
     def record(self, event: Event) -> None:
-        """Put an event on the disk, then apply it. Raises JournalError for one of a lease that is over."""
+        """Put an event on the disk, then apply it.
+
+        Raises JournalError for one of a lease that is over, and for one that the disk does not take.
+        """
         if not isinstance(event, Acquired | HealthSet) and event.number not in self.book.leases:
             raise JournalError(f"lease {event.number} is over; {type(event).__name__.lower()} comes too late")
-        self._file.write(msgspec.json.encode(event) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._write(msgspec.json.encode(event) + b"\n")
+        except OSError as error:
+            if isinstance(event, Ending):
+                self.book.apply(event)
+            what = f"{type(event).__name__.lower()} cannot be written down"
+            raise JournalError(f"{self._path}: {what} ({error.strerror}); make room on the disk") from None
         self.book.apply(event)
+
+    def _write(self, line: bytes) -> None:
+        """All of a line, or nothing of it; raises OSError."""
+        number = self._file.fileno()
+        size = os.fstat(number).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(number, line[written:])
+            os.fsync(number)
+        except OSError:
+            os.ftruncate(number, size)  # the next line must not go on in this one
+            raise
 
     def close(self) -> None:
         """Let go of the journal."""

@@ -5,6 +5,7 @@ Each duty has a thread of its own, so that none waits for another's instruments.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -13,9 +14,12 @@ from bench.rack.desk import Desk
 from bench.rack.doctor import look_at
 from bench.rack.fitness import Found
 from bench.rack.inventory import taps
+from bench.rack.journal import JournalError
 from bench.rack.leases import Lease
 from bench.rack.sequencer import Open, make_safe
 from hil_drivers.registry import Kind
+
+log = logging.getLogger(__name__)
 
 _FEED_AT_LEAST: Final = 1.0
 """Real seconds between looks at the sources of armed leases, at most: a lost one is to be noticed soon."""
@@ -48,7 +52,10 @@ class Keeper:
 
     def _every(self, seconds: float, duty: Callable[[], None]) -> None:
         while not self._stop.wait(seconds):
-            duty()
+            try:
+                duty()
+            except JournalError as error:  # a duty that ended here would not be done any more
+                log.error("%s", error)
 
     def feed(self) -> None:
         """Feed the watchdogs of sources in use: any exchange does.

@@ -94,11 +94,12 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class Attenuate(msgspec.Struct, frozen=True, tag="attenuate"):
-    """The attenuator in the radio path of a place, in dB."""
+    """The attenuator in the radio path of a place, in dB; ``nearest``: what lies beyond its range is set to its end."""
 
     place: str
     token: str
     db: float
+    nearest: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -156,11 +157,16 @@ class ReadMeter(msgspec.Struct, frozen=True, tag="read_meter"):
 
 
 class Radio(msgspec.Struct, frozen=True, tag="radio"):
-    """The stick of a place: look for its meter, join it, tell how it stands, leave."""
+    """The stick of a place: look for its meter, join it, tell how it stands, leave; or probe the session that stands.
+
+    A probe sends ``count`` small requests. The result is how many were ``sent``, and how many of them ``acknowledged``
+    by the meter's radio after all tries of the stick; other actions tell how the radio stands.
+    """
 
     place: str
     token: str
-    action: Literal["scan", "join", "status", "leave"]
+    action: Literal["scan", "join", "status", "leave", "probe"]
+    count: int = 20
 
 
 class Measure(msgspec.Struct, frozen=True, tag="measure"):
@@ -217,6 +223,8 @@ def patience(request: Request) -> float:
     three scans (two minutes) and three attempts to join (a minute each) may come first: meter-protocols §2.2.
     """
     match request:
+        case Power():
+            return _PATIENCE + request.seconds
         case Play():
             return _PATIENCE + sum(segment.seconds for segment in request.segments)
         case Radio() | ReadMeter():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from bench.errors import InputError
@@ -18,6 +18,7 @@ from bench.meters.words import plain
 from bench.rack.messages import MeterWord, ReadMeter
 from hil_drivers.meter import Can, Meter
 from hil_drivers.meters.route_b import Link, RouteBMeter, StickCarrier
+from protocols.echonet.frame import HEMS, LV_METER, Esv, Frame, Property
 from protocols.errors import MeterBenchError
 from twins.serving.endpoint import Endpoint
 
@@ -41,6 +42,10 @@ _RADIO: Final[Mapping[str, Callable[[StickCarrier], Link]]] = {
     "status": StickCarrier.status,
     "leave": StickCarrier.leave,
 }
+
+
+PROBE: Final = Frame(0, HEMS, LV_METER, Esv.GET, (Property(0x80),)).to_bytes()
+"""A request for the operation status: the smallest that any meter answers. Nobody waits for the answer."""
 
 
 @dataclass
@@ -76,14 +81,19 @@ class Readings:
                 if not isinstance(way.meter, RouteBMeter):
                     way.meter.close()
 
-    def radio(self, place: str, action: str) -> dict[str, Any]:
-        """Do something with the stick of a place: how its radio stands then. Raises as :meth:`read`."""
+    def radio(self, place: str, action: str, count: int = 1) -> dict[str, Any]:
+        """Do something with the stick of a place: how its radio stands then, or what a probe of ``count`` requests found.
+
+        Raises as :meth:`read`.
+        """
         endpoints = [each for each in self._endpoints(place) if each.path is not None]
         if not endpoints:
             raise InputError(f"{place} has no stick")
         way = self._way(endpoints[0])
         assert isinstance(way.meter, RouteBMeter)  # what a path leads to
         with way.lock:
+            if action == "probe":
+                return asdict(way.meter.radio.probe(PROBE, count))
             link = _RADIO[action](way.meter.radio)
         return {
             "joined": link.joined,

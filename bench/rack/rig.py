@@ -162,7 +162,8 @@ class Rig:
     def attenuate(self, asked: Attenuate) -> dict[str, Any]:
         """The attenuator of the place at so many dB; what was really set."""
         attenuator, channel = self.instrument(Kind.ATTENUATOR), self.tap(Kind.ATTENUATOR).channel
-        return {"db": self.write(lambda: attenuator.set(channel, asked.db))}
+        db = min(max(asked.db, 0.0), attenuator.max_db) if asked.nearest else asked.db
+        return {"db": self.write(lambda: attenuator.set(channel, db))}
 
     def integrate(self, asked: Integrate) -> dict[str, Any]:
         """The analyser's integration begun, ended or read: energy of the place's elements, and how far to trust it."""

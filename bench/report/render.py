@@ -11,9 +11,12 @@ from markupsafe import Markup
 
 from bench.record.atomic import write_text
 from bench.record.columns import Columns
+from bench.record.exhibits import Exhibit
+from bench.record.exhibits import read as read_exhibits
 from bench.record.folder import RunFolder, state_of
 from bench.record.model import RunRecord
 from bench.report import numbers, words
+from bench.report.exhibits import shown
 from bench.report.figures import Figures, figures, rejections
 from bench.report.places import sides
 
@@ -32,18 +35,20 @@ def render(folder: RunFolder) -> Path:
     """
     record = folder.load()
     with folder.columns() as columns:
-        html = page(record, columns, state_of(record), _points(folder, record))
+        html = page(record, columns, state_of(record), _points(folder, record), read_exhibits(folder.path))
     write_text(folder.report_path, html)
     return folder.report_path
 
 
-def page(record: RunRecord, columns: Columns, state: str, points: Sequence[Row] = ()) -> str:
-    """The HTML text for a record, its columns, the run's state (``running``, ``finished``, ``interrupted``), and the
-    points of a metrology run."""
+def page(
+    record: RunRecord, columns: Columns, state: str, points: Sequence[Row] = (), exhibits: Sequence[Exhibit] = ()
+) -> str:
+    """The HTML text for a record, its columns, the run's state (``running``, ``finished``, ``interrupted``), the points
+    of a metrology run, and what its campaign shows besides."""
     found = figures(record, columns)
     by_reason, by_meter = rejections(columns)
     return (
-        _environment()
+        page_environment()
         .get_template("template.html.j2")
         .render(
             record=record,
@@ -64,13 +69,16 @@ def page(record: RunRecord, columns: Columns, state: str, points: Sequence[Row] 
             pictures=_pictures(found),
             points=points,
             curves=_curves(points),
+            exhibits=shown(exhibits),
+            field_alone=record.campaign in words.FIELD_ALONE,
             provenance=_provenance(record),
             command=record.command or f"bench run {record.topology.path}",
         )
     )
 
 
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """The templates of this package, with the words and numbers that all pages use; what they show is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.report", "."),
         autoescape=True,

@@ -18,6 +18,9 @@ HEADLINES = {
     "interrupted": "Interrupted",
     "unjudged": "Not judged",
 }
+FIELD_ALONE = ("five-minute", "capacity")
+"""Campaigns that simulate the field and exchange no messages."""
+
 SYMBOLS = {"pass": "✓", "inconclusive": "?", "fail": "✗", "aborted": "■", "error": "!"}
 
 
@@ -37,6 +40,8 @@ def tested(record: RunRecord, figures: Figures | None) -> str:
         return (
             f"{start}: {measured}{_several(record.summary.get('places_measured', 0), 'place')} of its rack{emulated}."
         )
+    if "tested" in record.summary:
+        return f"{start}: {record.summary['tested']}."
     if figures is None:
         return f"{start}; the record does not say which values were due."
     window = figures.window

@@ -127,13 +127,27 @@ class Metrology(Campaign):
     )
 
 
+class FieldSweep(Campaign):
+    """The campaign `field-sweep`: the radios on the rack over attenuation."""
+
+    places: tuple[str, ...] = Field(
+        default=(), description="Places to sweep; all with a stick and an attenuator when none is named."
+    )
+    requests: Annotated[WholeNumber, Field(ge=1, le=10_000)] = Field(
+        default=200, description="Requests that are sent at each step across the edge of what a radio hears."
+    )
+
+
 class Campaigns(Table):
     """What to do when nothing else is asked for, campaign by campaign."""
 
     collection: Collection = Field(default=Collection(), description="Collect every 30-minute value and judge it.")
     metrology: Metrology = Field(default=Metrology(), description="Measure the meters on the rack.")
+    field_sweep: FieldSweep = Field(
+        default=FieldSweep(), description="Campaign `field-sweep`: sweep the radios on the rack over attenuation."
+    )
 
     @property
     def each(self) -> tuple[Campaign, ...]:
         """The campaigns."""
-        return (self.collection, self.metrology)
+        return (self.collection, self.metrology, self.field_sweep)

@@ -112,6 +112,10 @@ class HiddenErrorDefect(Table):
         default=None, description="Whether a power cut takes back what was counted since it last started."
     )
 
+    deaf_db: Annotated[Number, Field(ge=0, le=60)] | None = Field(
+        default=None, description="By how many dB its radio hears worse than it should."
+    )
+
     @property
     def errors(self) -> dict[str, float | bool]:
         """The errors that are given, by name."""

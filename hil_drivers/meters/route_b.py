@@ -108,6 +108,15 @@ class Link:
         return None if self.lqi is None else rssi_dbm(self.lqi)
 
 
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """How often a datagram was sent, how often the meter's radio acknowledged it, and what all of it took (real s)."""
+
+    sent: int
+    acknowledged: int
+    seconds: float
+
+
 class StickCarrier:
     """Datagrams over a stick's session, which is opened when it is needed."""
 
@@ -132,14 +141,18 @@ class StickCarrier:
         """Send a datagram as soon as the session allows it; joins first where there is no session."""
         if self._port is None:
             self._join()
+        if not self._acknowledged(data):
+            raise LinkError(f"{self.place}: the meter's radio did not acknowledge the request")
+
+    def _acknowledged(self, data: bytes) -> bool:
+        """Send a datagram over the session; whether the meter's radio acknowledged it. Raises LinkError."""
         result, blocked = self._sent(data)
         if result is SendResult.FAILED and blocked:  # refused by the stick, which had said so while nobody listened
             result, _ = self._sent(data)
-        if result is SendResult.FAILED:
-            raise LinkError(f"{self.place}: the meter's radio did not acknowledge the request")
         if result is SendResult.UNKNOWN:  # its next answer could be to this request or to another
             self._hang_up()
             raise LinkError(f"{self.place}: the stick does not say whether it sent the request")
+        return result is not SendResult.FAILED
 
     def receive(self, deadline: float) -> bytes | None:
         """The next datagram from the meter."""
@@ -171,6 +184,19 @@ class StickCarrier:
             with contextlib.suppress(LinkError, RefusedError):  # then the session has been lost
                 self._turn(time.monotonic())
         return self._link(0.0)
+
+    def probe(self, payload: bytes, count: int) -> Probed:
+        """Send a datagram so many times over the session that stands, and count acknowledgements; answers are dropped.
+
+        What is counted are frames after all tries of the stick. Raises LinkError where no session stands.
+        """
+        began, known = time.monotonic(), 0
+        for _ in range(count):
+            if self._port is None or self._session.phase not in (Phase.JOINED, Phase.REAUTHENTICATING):
+                raise LinkError(f"{self.place}: no session stands; join first")
+            known += self._acknowledged(payload)
+            self._arrived.clear()
+        return Probed(count, known, time.monotonic() - began)
 
     def leave(self) -> Link:
         """End the session, if there is one."""

@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from protocols import mqtt
 from protocols.dlms.connection import Connection as DlmsConnection
+from protocols.dlms.hdlc import Address, Control, HdlcFrame, HdlcReader, Kind
 from protocols.dlms.wrapper import Frame as Wrapped
 from protocols.dlms.wrapper import WrapperReader
 from protocols.modbus.mbap import FrameReader as ModbusReader
+from protocols.modbus.rtu import RtuFrame, RtuReader
 from protocols.modbus.server import Connection as ModbusConnection
 from protocols.wisun.j11 import frame as j11
 from protocols.wisun.j11.module import Module as J11Module
@@ -81,6 +83,7 @@ def _host(session: Session | J11Session) -> Callable[[bytes], None]:
 
 
 _MQTT = lambda: _whole(mqtt.Reader().feed)  # noqa: E731 - a table of factories
+_HDLC_LONG = HdlcFrame(Address(1), Address(16), Control(Kind.I), bytes(2030)).to_bytes()
 _J11_CODE = j11.REQUEST.to_bytes(4, "big")
 _SEND_TO = b"SKSENDTO 1 FE80:0000:0000:0000:021C:6400:030C:12A4 0E1A 1 FFFF "
 
@@ -97,6 +100,11 @@ CASES: dict[str, tuple[Callable[[], Callable[[bytes], None]], bytes | None, int]
         Wrapped(16, 1, b"").to_bytes(),
         1 << 20,
     ),
+    "HDLC, long frames": (lambda: _whole(HdlcReader().feed), _HDLC_LONG, 16),
+    "HDLC, headers that break off": (lambda: _whole(HdlcReader().feed), _HDLC_LONG[:10], 1 << 20),
+    "HDLC, flags": (lambda: _whole(HdlcReader().feed), b"\x7e", 1 << 20),
+    "RTU requests": (lambda: _whole(RtuReader().feed), RtuFrame(1, GOOD[7:]).to_bytes(), 7),
+    "RTU, counts that break off": (lambda: _whole(RtuReader().feed), b"\x10\x10\x10\x10\x10\x10\xf0", 1 << 20),
     "Modbus frames": (lambda: _whole(ModbusReader().feed), GOOD, 7),
     "Modbus, zeros": (lambda: _whole(ModbusReader().feed), b"\0", 1 << 20),
     "Modbus connection": (lambda: _whole(ModbusConnection({}).receive), GOOD, 1 << 20),

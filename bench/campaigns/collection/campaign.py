@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from bench.campaigns.collection.areas import area_results, exhibits, losses_of, plain
 from bench.campaigns.collection.measure import measure, unrecovered
 from bench.campaigns.collection.places import NAME as PLACES
 from bench.campaigns.collection.places import PLACES_UP, RACK_UP, Places, table
@@ -21,6 +22,8 @@ from bench.keys import master_key
 from bench.measure import Measurement, judge
 from bench.progress import Snapshot
 from bench.rack.inventory import inventory_of
+from bench.record import exhibits as shown
+from bench.record.columns import Columns
 from bench.runner import Run
 from bench.stage import Stage
 from bench.topology.load import LoadedTopology
@@ -36,11 +39,13 @@ _STAGES = ("meter", "cipher", "frame", "send", "receive", "verify", "store")
 
 @dataclass(frozen=True)
 class Effort:
-    """What the processes of a run have told: overruns, real seconds of collecting, processor seconds by stage."""
+    """What the processes of a run have told: overruns, real seconds of collecting, processor seconds by stage, and what
+    the shards' readings were lost by (``lost:AREA:CAUSE``)."""
 
     overruns: float | None = None
     seconds: float = 0.0
     cpu_seconds: dict[str, float] = field(default_factory=dict)
+    lost: dict[str, float] = field(default_factory=dict)
 
 
 class Collection:
@@ -54,7 +59,7 @@ class Collection:
             early = msgspec.structs.replace(self.plan.clock, origin=real_now + RACK_UP)
             self.plan = msgspec.structs.replace(self.plan, clock=early)
         self.clock = self.plan.clock
-        self._seed = topology.seed
+        self._topology, self._seed = topology, topology.seed
         self._effort = Effort()
         self._places: Places | None = None
         if topology.rack is not None:
@@ -97,7 +102,8 @@ class Collection:
             broker_cpu = stage.engine.cpu_seconds("broker") - broker_cpu
             stage.engine.stop()  # their last words tell what they used
             cpu = {name: round(conductor.figure(f"cpu_{name}"), 3) for name in _STAGES}
-            self._effort = Effort(conductor.figure("overruns"), seconds, cpu | {"broker": round(broker_cpu, 3)})
+            cpu["broker"] = round(broker_cpu, 3)
+            self._effort = Effort(conductor.figure("overruns"), seconds, cpu, conductor.figures("lost:"))
 
     def judge(self, run: Run, seconds: float) -> list[Measurement]:
         """Measure what is stored."""
@@ -109,6 +115,7 @@ class Collection:
                 values = measure(columns, plan.due, effort.overruns)
                 record.unrecovered = unrecovered(columns, plan.fleet.first_slot, plan.slots)
                 ((stored,),) = columns.query("SELECT count(*) FROM readings")
+                self._show_field(run, columns)
                 if self._places:
                     places = self._places.results(columns)
                     record.summary["places"] = table(places)
@@ -119,6 +126,13 @@ class Collection:
             rate = round(stored / (effort.seconds or seconds), 1)
             record.summary |= {"stored": stored, "readings_per_second": rate}
         return record.measurements
+
+    def _show_field(self, run: Run, columns: Columns) -> None:
+        """How each area did, and what was lost there by what, for record and report."""
+        areas = area_results(columns, self.plan.slots, self._places.indices if self._places else ())
+        lost = losses_of(self._effort.lost, areas, self.plan)
+        run.record.summary |= {"areas": plain(areas), "lost": plain(lost)}
+        shown.write(run.folder.path, exhibits(self._topology, self.plan, columns, areas, lost))
 
     def _start_processes(self, stage: Stage, folder: str) -> set[str]:
         plan = self.plan

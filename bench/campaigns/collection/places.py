@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bench.campaigns.collection.measure import ON_TIME_SECONDS
-from bench.errors import InputError
+from bench.errors import BenchFault, InputError
 from bench.keys import master_key
 from bench.measure import Limit, Measurement, judge, load_limits
 from bench.rack.client import RackClient
+from bench.rack.errors import LeaseDeniedError
 from bench.rack.feed import FedMeter
 from bench.rack.feed_process import FeedSpec
 from bench.rack.hosting import HostedRack
@@ -126,7 +127,10 @@ class Places:
 
     @contextlib.contextmanager
     def held(self, run: Run, stage: Stage, plan: RunPlan) -> Iterator[None]:
-        """Lease, supply and feed for the block, in the time that this plan has now."""
+        """Lease, supply and feed for the block, in the time that this plan has now.
+
+        Raises BenchFault for a rack that is lost meanwhile.
+        """
         rack = self._rack
         assert rack is not None
         if self.emulated and plan.clock != self._plan.clock:
@@ -137,10 +141,18 @@ class Places:
             self._switch_on(client)
             run.note(f"places {', '.join(self._inventory.places)} are leased and powered")
             stage.start(NAME, "bench.rack.feed_process", self._feed_spec(stage))
-            yield
+            try:
+                yield
+            except MeterBenchError as error:
+                stage.look()  # where a process of the rack has ended, that is the reason of all else
+                if isinstance(error, LeaseDeniedError):
+                    told = rack.folder / "audit.jsonl"
+                    raise BenchFault(f"the places are lost to the run: {error}; {told} says why") from error
+                raise
 
     def tend(self, now: float) -> None:
         """Draw the current of the half-hour that has begun, through every place that has a load."""
+        self._client.check(self._token)  # a half-hour without supply would be long
         slot = slot_of(now)
         if slot == self._slot:
             return

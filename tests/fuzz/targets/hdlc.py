@@ -10,7 +10,7 @@ from protocols.dlms.client import Client, run
 from protocols.dlms.clock import DateTime
 from protocols.dlms.connection import MAX_SESSIONS
 from protocols.dlms.hdlc import COMMAND_LLC, FLAG, LONGEST, Address, Control, HdlcFrame, HdlcReader, Kind
-from protocols.dlms.hdlc_client import TRIES, ClientLink
+from protocols.dlms.hdlc_client import TRIES, ClientLink, Turn
 from protocols.dlms.hdlc_parameters import Parameters
 from protocols.dlms.hdlc_server import HdlcConnection
 from protocols.dlms.roles import PUBLIC
@@ -70,13 +70,13 @@ def _client(data: bytes) -> None:
     """A client on a lying meter: each operation ends, with a result or a ProtocolError, soon after the lies do."""
     link, lies = ClientLink(PUBLIC, _SERVER), iter(list(pieces(data)))
     for make in (link.connect, lambda: link.exchange(bytes(600)), lambda: link.exchange(GET_CLOCK), link.disconnect):
-        turn = make()
+        turn: Turn[object] = make()
         try:
-            next(turn)  # type: ignore[call-overload]
+            next(turn)
             for what, raw in lies:
-                turn.send(_lie(what, raw))  # type: ignore[attr-defined]
+                turn.send(_lie(what, raw))
             for _ in range(10 * TRIES):
-                turn.send(None)  # type: ignore[attr-defined]
+                turn.send(None)
         except (StopIteration, ProtocolError):
             continue
         raise AssertionError("it would wait for ever")
@@ -84,7 +84,7 @@ def _client(data: bytes) -> None:
 
 def _lie(what: int, raw: bytes) -> HdlcFrame | None:
     control = refused(lambda one: Control.from_byte(one[0]), raw[:1]) if raw else None
-    return control and HdlcFrame(_CLIENT, _SERVER, control, raw[1:], bool(what & 1))
+    return None if control is None else HdlcFrame(_CLIENT, _SERVER, control, raw[1:], bool(what & 1))
 
 
 def _frame_seeds() -> Iterator[bytes]:

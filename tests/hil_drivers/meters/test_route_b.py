@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from hil_drivers.errors import AddressError, LinkError, RefusedError
@@ -40,6 +42,19 @@ def test_a_session_that_the_meter_ends_is_told_once_and_then_joined_anew(dialect
         with pytest.raises(LinkError, match="ended the session"):
             meter.identity()
         assert meter.identity().serial == VIEW.identity.serial
+
+
+@each_dialect
+def test_a_session_with_a_meter_that_has_died_ends_without_its_word_and_can_be_opened_again(dialect: str) -> None:
+    assert Timing().close <= Timing().command  # the port is given back as soon as a stick would have answered
+    with StickServer(echonet_node(), dialect, CREDENTIALS) as server:
+        meter = RouteBMeter(dataclasses.replace(stick_address(server), timing=Timing(close=0.1)))
+        assert meter.identity().serial == VIEW.identity.serial
+        server.air.deaf_to_pana = True
+        meter.close()
+        server.air.deaf_to_pana = False
+        with meter:
+            assert meter.identity().serial == VIEW.identity.serial
 
 
 @pytest.mark.parametrize("dialect", ["BP35A1", "BP35C2"])

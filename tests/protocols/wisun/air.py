@@ -76,7 +76,8 @@ class Air:
             if not self.deaf_to_pana:
                 self.authenticate()
         elif isinstance(request, Terminate):
-            self.stick.terminated()
+            if not self.deaf_to_pana:
+                self.stick.terminated()
         elif isinstance(request, Transmit):
             self.sent.append(request)
             if not self.hold_transmit:

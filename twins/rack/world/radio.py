@@ -79,6 +79,7 @@ class RadioWorld:
         self._mode = mode(self.parameters.frames.mode)
         self._seed = seed
         self._settings: dict[Port, _Setting] = {}
+        self._deaf: dict[str, float] = {}
         self._frames: Counter[tuple[str, str, bool]] = Counter()
 
     # --- attenuators -----------------------------------------------------------------------------------------------
@@ -100,6 +101,10 @@ class RadioWorld:
         largest = self.parameters.attenuator.step_error_db
         chance = _uniform(self._seed, "step error", *port, round(db * 1000))
         return max(0.0, db + largest * (2 * chance - 1))
+
+    def deafen(self, meter: str, db: float) -> None:
+        """Let a meter hear frames as if they were so much weaker."""
+        self._deaf[meter] = db
 
     # --- levels ----------------------------------------------------------------------------------------------------
 
@@ -132,8 +137,10 @@ class RadioWorld:
         self, stick: str, meter: str, size: int, mhz: float, now: float, *, to_meter: bool, repeat: bool = True
     ) -> Trip:
         """Send a frame, with ``repeat`` again and again until it is acknowledged or the tries are used up."""
-        level = self.level(stick, meter, mhz, now)
-        lost, ack_lost = self.frame_loss(level, size), self.frame_loss(level, phy_modes().frame.ack_bytes)
+        at_stick = self.level(stick, meter, mhz, now)
+        at_meter = at_stick - self._deaf.get(meter, 0.0)
+        there, back = (at_meter, at_stick) if to_meter else (at_stick, at_meter)
+        lost, ack_lost = self.frame_loss(there, size), self.frame_loss(back, phy_modes().frame.ack_bytes)
         arrived = False
         tries = self.parameters.frames.tries if repeat else 1
         for number in range(1, tries + 1):

@@ -1,0 +1,135 @@
+"""Registers and periodic rows: nothing falls, nothing is missing, and every protocol tells the same."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.suites.support import HALF_HOUR, home, newest_half_hours, shown
+from hil_drivers.times import unix_of
+from protocols.echonet.history import Stamped
+
+if TYPE_CHECKING:
+    from bench.pytest_plugin.specimen import Specimen
+
+
+_HOURS = 6 * 3600
+_DAY = 86_400
+_KEPT_DAYS = 45
+_DIGITS = 8
+_HALF_HOUR_IMPORT = 0xEA
+
+
+@pytest.mark.requirement("M1")
+@pytest.mark.needs("LV|HV")
+def test_registers_do_not_fall(meter: Specimen) -> None:
+    """Read twice, a register is not lower the second time."""
+    first, second = meter.reader.registers(), meter.reader.registers()
+    for name in ("import_wh", "export_wh", "plus_varh", "minus_varh"):
+        before, after = getattr(first, name), getattr(second, name)
+        assert before is None or after >= before, f"{name} fell from {before} to {after}"
+    assert first.import_wh is not None, "a meter without an import register"
+
+
+@pytest.mark.requirement("M8")
+@pytest.mark.needs("dlms")
+def test_energy_has_no_more_than_eight_digits(meter: Specimen) -> None:
+    """What a meter shows goes into the 8 digits that data management carries."""
+    registers = meter.via("dlms").registers()
+    assert registers.import_wh is not None
+    assert registers.import_wh // (registers.resolution_wh or 1) < 10**_DIGITS
+
+
+@pytest.mark.requirement("M1", "M10")
+@pytest.mark.needs("LV", "echonet")
+def test_the_newest_half_hour_bears_its_own_time(meter: Specimen) -> None:
+    """The half-hour that the B-route tells is the one that ended last."""
+    before = meter.now()
+    with closing(home(meter)) as node:
+        told = node.read((_HALF_HOUR_IMPORT,))[_HALF_HOUR_IMPORT].value
+    newest = newest_half_hours(before, meter.now())
+    assert isinstance(told, Stamped)
+    assert unix_of(told.time) in newest, f"the half-hour bears {told.time}, which is not when the newest one ended"
+
+
+@pytest.mark.requirement("M1", "B1")
+@pytest.mark.needs("LV", "dlms", "echonet")
+def test_half_hours_are_the_same_by_every_protocol(meter: Specimen) -> None:
+    """Rows of the last hours: what the home is told is what the head-end is told, in the counts of each."""
+    last = int(meter.now())
+    home, counts = meter.via("echonet").profile(HALF_HOUR, last - _HOURS, last), meter.via("echonet").registers()
+    rows = {row.end: row for row in meter.via("dlms").profile(HALF_HOUR, last - _HOURS, last)}
+    both = [row for row in home if row.end in rows]
+    assert len(both) >= 2, f"{len(home)} rows by ECHONET Lite, {len(rows)} by DLMS, {len(both)} of the same time"
+    for row in both:
+        told = shown(rows[row.end].import_wh, counts)
+        assert row.import_wh == told, f"row {row.end}: {row.import_wh} Wh by ECHONET Lite, {told} Wh by DLMS"
+
+
+@pytest.mark.requirement("M1")
+@pytest.mark.needs("LV|HV", "dlms")
+def test_rows_follow_each_other_and_lead_to_the_register(meter: Specimen) -> None:
+    """No half-hour of the last hours is missing, none is lower than the one before it, none above the register."""
+    reader, last = meter.via("dlms"), int(meter.now())
+    rows = reader.profile(HALF_HOUR, last - _HOURS, last)
+    register = reader.registers().import_wh
+    values = [row.import_wh or 0 for row in rows] + [register or 0]
+    ends = [row.end for row in rows]
+    assert ends == list(range(ends[0], ends[-1] + 1, HALF_HOUR)) if ends else False, f"half-hours at {ends}"
+    assert values == sorted(values), f"registers at the ends of half-hours, then now: {values}"
+
+
+@pytest.mark.requirement("M6")
+@pytest.mark.needs("LV|HV", "dlms", "emulated")
+def test_half_hours_are_kept_for_45_days(meter: Specimen) -> None:
+    """A row nearly 45 days old is still there. A real meter may be younger than that."""
+    old = int(meter.now()) - _KEPT_DAYS * _DAY + 2 * HALF_HOUR
+    rows = meter.via("dlms").profile(HALF_HOUR, old, old + 4 * HALF_HOUR)
+    assert len(rows) >= 4, f"{len(rows)} rows of the two hours {_KEPT_DAYS} days ago"
+
+
+@pytest.mark.requirement("M3")
+@pytest.mark.needs("LV", "next", "dlms", "emulated")
+def test_minutes_of_the_last_hour_are_there(meter: Specimen) -> None:
+    """The next generation keeps a row a minute for an hour."""
+    last = int(meter.now())
+    rows = meter.via("dlms").profile(60, last - 3600, last)
+    assert len(rows) >= 58, f"{len(rows)} rows of the last 60 minutes"
+    values = [row.import_wh or 0 for row in rows]
+    assert values == sorted(values), f"a register falls from minute to minute: {values}"
+
+
+@pytest.mark.requirement("M4")
+@pytest.mark.needs("LV", "next", "dlms", "emulated")
+def test_five_minute_rows_have_energies_and_voltages(meter: Specimen) -> None:
+    """The next generation captures active and reactive energy and voltage every 5 minutes."""
+    last = int(meter.now())
+    rows = meter.via("dlms").profile(300, last - 3600, last)
+    assert len(rows) >= 11, f"{len(rows)} rows of the last hour"
+    for row in rows:
+        assert None not in (row.import_wh, row.plus_varh, row.voltage_r_mv), f"a column is missing: {row}"
+
+
+@pytest.mark.requirement("M7")
+@pytest.mark.needs("HV", "dlms")
+def test_a_high_voltage_meter_has_active_and_reactive_energy_and_power(meter: Specimen) -> None:
+    """Both energies as registers, and the power by polling."""
+    reader = meter.via("dlms")
+    registers = reader.registers()
+    assert None not in (registers.import_wh, registers.plus_varh), f"{registers}"
+    assert reader.instant().power_w is not None
+
+
+@pytest.mark.requirement("M2")
+@pytest.mark.needs("LV", "dlms", "modbus", "emulated")
+@pytest.mark.parametrize("table", ["sunspec", "kw8m"])
+def test_modbus_tells_the_register_that_dlms_tells(meter: Specimen, table: str) -> None:
+    """Each map of registers, its words in the right order: between what DLMS says before and after."""
+    before = meter.via("dlms").registers().import_wh
+    modbus = meter.via("modbus", map=table).registers()
+    after = meter.via("dlms").registers().import_wh
+    assert modbus.import_wh is not None and before is not None and after is not None
+    step = modbus.resolution_wh or 1
+    assert before - step <= modbus.import_wh <= after + step, f"{modbus.import_wh} Wh, by DLMS {before} to {after} Wh"

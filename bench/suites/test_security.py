@@ -1,0 +1,91 @@
+"""Ciphering and access over DLMS: who is let in, and what comes of a message that was recorded or altered."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.suites.support import Tape, restored, taped
+from hil_drivers.errors import AnswerError, LinkError, RefusedError, UnsupportedError
+from protocols.dlms.apdu import EXCEPTION_RESPONSE
+
+if TYPE_CHECKING:
+    from bench.pytest_plugin.specimen import Specimen
+
+
+_REFUSED = (RefusedError, AnswerError)
+_NOBODYS_KEY = "5A" * 16
+
+
+@pytest.mark.requirement("X2")
+@pytest.mark.needs("dlms")
+def test_a_wrong_password_is_refused(meter: Specimen) -> None:
+    """The reader comes with a password that nobody has."""
+    with pytest.raises(_REFUSED):
+        meter.another("dlms", 10.0, client="reader", password="WRONGPWD").registers()
+
+
+@pytest.mark.requirement("X2")
+@pytest.mark.needs("dlms")
+def test_who_says_nothing_reads_nothing_of_the_home(meter: Specimen) -> None:
+    """The public client has the clock, and no energy."""
+    public = meter.another("dlms", 10.0, client="public")
+    public.clock()
+    with pytest.raises((*_REFUSED, UnsupportedError)):
+        public.registers()
+
+
+@pytest.mark.requirement("X5")
+@pytest.mark.needs("dlms")
+@pytest.mark.parametrize("key", ["encryption", "authentication"])
+def test_a_key_that_is_not_its_own_opens_no_meter(meter: Specimen, key: str) -> None:
+    """Neither of the two keys may be another one."""
+    with pytest.raises(_REFUSED):
+        meter.another("dlms", 10.0, **{key: _NOBODYS_KEY}).registers()
+
+
+@pytest.mark.requirement("X2")
+@pytest.mark.needs("LV", "dlms")
+def test_a_recorded_command_is_not_carried_out_again(meter: Specimen) -> None:
+    """A limit is set, set back, and the message that set it comes once more, byte by byte."""
+    with restored(meter) as reader:
+        normal = reader.limit().normal_a
+        own, tape = taped(meter)
+        with contextlib.closing(own):
+            own.set_limit(normal + 10)
+            recorded = tape.sent[-1]
+            own.set_limit(normal)
+            _put_again(tape, recorded)
+        assert reader.limit().normal_a == normal, "the meter has carried out what was sent before"
+
+
+@pytest.mark.requirement("X3")
+@pytest.mark.needs("LV", "dlms")
+def test_an_altered_command_is_refused(meter: Specimen) -> None:
+    """One bit of a ciphered command is turned on its way."""
+    with restored(meter) as reader:
+        normal = reader.limit().normal_a
+        own, tape = taped(meter)
+        with contextlib.closing(own):
+            own.set_limit(normal)
+            client, apdu = tape.sent[-1]
+            answer = _put_again(tape, (client, _with_next_counter(apdu)))
+        refused = answer is None or answer.startswith(EXCEPTION_RESPONSE)
+        assert refused, f"an altered command was answered with {answer.hex() if answer else 'nothing'}"
+        assert reader.limit().normal_a == normal
+
+
+def _put_again(tape: Tape, request: tuple[int, bytes]) -> bytes | None:
+    """The answer, or None where the meter gives none or hangs up."""
+    try:
+        return tape.again(request)
+    except (OSError, LinkError):
+        return None
+
+
+def _with_next_counter(apdu: bytes) -> bytes:
+    """A ciphered APDU under a fresh counter (bytes 3 to 6 behind tag, length, control), its tag not made anew."""
+    counter = int.from_bytes(apdu[3:7], "big") + 1
+    return apdu[:3] + counter.to_bytes(4, "big") + apdu[7:]
