@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from twins.tables import converted
+
 
 class Verdict(IntEnum):
     """Mild to severe; a parent takes its worst child. *fail* is the product's fault, *error* the bench's own."""
@@ -97,7 +99,7 @@ def load_parameters(campaign: str) -> dict[str, Parameter]:
 
 def _shipped(campaign: str) -> _Shipped:
     text = resources.files("bench").joinpath("limits", f"{campaign}.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), _Shipped)
+    return converted(tomllib.loads(text), _Shipped)
 
 
 def judge(limits: Mapping[str, Limit], values: Mapping[str, float | None]) -> list[Measurement]:

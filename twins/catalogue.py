@@ -19,7 +19,7 @@ DefectKind: TypeAlias = str
 class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a defect does, on which route it shows, and which requirement it breaks."""
 
-    route: Literal["a-route", "b-route", "echonet", "dlms", "optical", "modbus", "metrology"]
+    route: Literal["a-route", "b-route", "echonet", "dlms", "optical", "modbus", "metrology", "field"]
     requirement: str
     text: str
 

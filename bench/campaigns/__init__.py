@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 CAMPAIGNS: Final = {
     "collection": "bench.campaigns.collection.campaign:Collection",
     "metrology": "bench.campaigns.metrology.campaign:Metrology",
+    "five-minute": "bench.campaigns.five_minute.campaign:FiveMinute",
+    "capacity": "bench.campaigns.capacity.campaign:Capacity",
+    "outage": "bench.campaigns.outage.campaign:Outage",
     "field-sweep": "bench.campaigns.field_sweep.campaign:FieldSweep",
 }
 """Campaigns by the name that the user gives."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "nightly": "bench.cli.nightly:nightly",
     "nights": "bench.cli.nights:app",
     "allure": "bench.cli.allure:allure",
+    "score": "bench.cli.score:score",
     "compare": "bench.cli.compare:compare",
     "quarantine": "bench.cli.quarantine:app",
     "gate": "bench.cli.gate:gate",

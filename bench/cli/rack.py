@@ -16,7 +16,8 @@ from bench.cli import rack_control, rack_emulator, rack_provision, rack_testing
 from bench.cli.output import echo_json, print_table
 from bench.cli.rack_options import AsJson, Options, PlaceName, Token, plain
 from bench.errors import BenchFault, InputError
-from bench.rack.client import FOLDER, Served, owner
+from bench.rack import FOLDER
+from bench.rack.client import Served, owner
 from bench.rack.doctor import examine
 from bench.rack.instruments import Instruments
 from bench.rack.inventory import read_inventory

@@ -21,7 +21,7 @@ from bench.measure import load_parameters
 from bench.night.folder import NIGHTS, NightFolder, Plan, Shard, Step, alone, nights_in
 from bench.night.model import Incident
 from bench.night.rack_care import RackCare
-from bench.night.session import SessionEnd, run_session
+from bench.night.session import RESULTS, SessionEnd, forget_dying_words, run_session
 from bench.night.shards import in_turn, rack_shards, twin_shards
 from bench.night.shift import Shift
 from bench.rack.inventory import inventory_of
@@ -81,6 +81,8 @@ class Nightly:
             folder, continued = self._folder()
             if folder.result() is not None:
                 return folder, True  # it was cut off behind its end
+            if continued:
+                forget_dying_words(folder.path / RESULTS)
             self._note(folder, "continued" if continued else "begun")
             journal = folder.journal()
             done = {entry.shard for entry in journal if entry.step == "shard"}

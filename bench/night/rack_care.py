@@ -56,7 +56,7 @@ class RackCare:
         processes.mkdir(parents=True)
         broker = choose_broker(loaded.topology.bus, loaded.path.parent)
         self._stage = Stage(f"night-{work.name}", broker, processes, LocalEngine(processes, note), abort)
-        self._hosted = HostedRack(self._stage, self.inventory, work / "rack")
+        self._hosted = HostedRack(self._stage, self.inventory, work)
         self._asking = threading.Lock()
 
     def __enter__(self) -> RackCare:

@@ -20,6 +20,7 @@ from bench.measure import load_parameters
 from bench.night.folder import NightFolder, Plan, Shard
 from bench.night.model import Key, Result
 from bench.night.sessions import Session
+from bench.record.atomic import write_text
 
 Ending: TypeAlias = Literal["done", "errors", "hung", "crashed", "interrupted", "aborted", "refused"]
 """*done*: pytest came to its end. *errors*: ended by the night, after bench errors in a row at one place. *hung*: no
@@ -33,7 +34,7 @@ _PACKAGE: Final = Path(bench.__file__).parent
 _SUITES: Final = _PACKAGE / "suites"
 _LOOK: Final = 0.25
 _GRACE: Final = 60.0  # real s that an interrupted session has to bring its place into safe state
-_REFUSED: Final = (3, 4, 5)  # pytest's exit codes for an internal error, bad arguments, and no test at all
+_REFUSED: Final = (3, 4)  # pytest's exit codes for an internal error and for bad arguments
 _INTERRUPTED: Final = 2
 _LAST_BYTES: Final = 4096
 _NO_WARNING: Final = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"  # ours is: it runs pytest
@@ -129,6 +130,28 @@ class _Line(msgspec.Struct):
 
     session: Session | None = None
     result: Result | None = None
+
+
+def forget_dying_words(results: Path) -> None:
+    """Take back what sessions told last when their night was killed: the rack went away under them.
+
+    That is, at the end of each file, everything behind the last result that is neither a bench error nor aborted. All
+    of these tests run again.
+    """
+    for path in results.glob("results-*.jsonl"):
+        lines = path.read_bytes().split(b"\n")[:-1]
+        kept = len(lines)
+        while kept and not _stays(lines[kept - 1]):
+            kept -= 1
+        if kept < len(lines):
+            write_text(path, b"".join(line + b"\n" for line in lines[:kept]).decode())
+
+
+def _stays(line: bytes) -> bool:
+    told = msgspec.json.decode(line, type=_Line)
+    if told.result is not None:
+        return told.result.outcome not in ("error", "aborted")
+    return told.session is not None
 
 
 class Tail:

@@ -110,8 +110,10 @@ class Place:
                 pytest.skip(f"needs {each}, which {self.name} has not")
 
     def supply(self) -> None:
-        """Relay closed, source at the ratings of the meter; whatever of both is there."""
+        """Relay closed, source at the ratings of the meter, nothing in the radio path; whatever of it is there."""
         self.power("on")
+        if self.described.wiring.attenuator is not None:
+            self.attenuator.set(0.0)
         if self.described.wiring.source is not None:
             self.ac_source.on()
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Literal
 from bench.errors import InputError
 from bench.pytest_plugin.outcomes import BenchError
 from bench.pytest_plugin.targets import Target, targets
-from bench.rack.hosting import hosting_to_join
 from bench.serving.choose import serving_plan
 from bench.topology.load import LoadedTopology, load_topology
 from twins.clock import ClockSpec, ScaledClock
@@ -191,8 +190,9 @@ class BenchSession:
         falls = house.falls
 
         def unsound() -> str | None:
+            wrong = house.check(doubtful=True)
             fallen = "the process that serves the twins had to be started again" if house.falls > falls else None
-            return house.check() or fallen
+            return wrong or fallen
 
         yield Occupied(self._specimen(target, lambda: house.endpoints(target.meter), house.lose_supply), None, unsound)
 
@@ -215,8 +215,11 @@ class BenchSession:
 
 def _timed(loaded: LoadedTopology, scale: float | None, now: float) -> tuple[FleetPlan, ClockSpec]:
     """Fleet and clock of a session that begins at ``now`` (Unix s, real)."""
-    if (hosting := hosting_to_join()) is not None:
-        return hosting.plan, hosting.clock
+    if loaded.topology.rack is not None:
+        from bench.rack.hosting import hosting_to_join
+
+        if (hosting := hosting_to_join()) is not None:
+            return hosting.plan, hosting.clock
     clock = loaded.topology.clock
     plan, spec = serving_plan(loaded.topology, now)
     if scale is None and clock.mode == "virtual":

@@ -33,6 +33,7 @@ DIALECTS: Final = ("BP35A1", "BP35C2")
 
 _MODBUS_PORT: Final = 5020
 _PATIENCE: Final = 60.0  # real s until the process is back
+_NOTICED: Final = 0.3  # real s until the end of a process is known here
 _NETS: Final = range(128, 228)  # of 127.x.0.0/16: none that the other commands take by themselves
 
 
@@ -81,9 +82,14 @@ class TwinHouse:
         """Where a twin answers."""
         return self._endpoints[meter]
 
-    def check(self) -> str | None:
-        """What is wrong with the serving, if anything is, once it has had time to come back."""
+    def check(self, *, doubtful: bool = False) -> str | None:
+        """What is wrong with the serving, if anything is, once it has had time to come back.
+
+        When a test has failed it is ``doubtful``: a process that was killed a moment ago may not be known to be so yet.
+        """
         with self._lock:
+            if doubtful:
+                self._lock.wait_for(lambda: not self._up, _NOTICED)
             self._lock.wait_for(lambda: self._up or bool(self._fault), _PATIENCE)
             return self._fault or (None if self._up else "the twins do not come back")
 
@@ -117,6 +123,7 @@ class TwinHouse:
                 with self._lock:
                     self._up, wanted, self._wanted = False, self._wanted, False
                     self.falls += not wanted
+                    self._lock.notify_all()
                 if wanted:  # one that was told to end does not count as one that does not stay up
                     self._serving.close()
                     self._serving = ServingProcess(self._spec, self._work)

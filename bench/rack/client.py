@@ -18,15 +18,13 @@ import msgspec
 import psutil
 
 from bench.errors import BenchFault, InputError
+from bench.rack import FOLDER
 from bench.rack.errors import LeaseDeniedError
 from bench.rack.messages import Acquire, Beat, Envelope, Release, Reply, Request, patience
 from protocols.errors import MeterBenchError, ProtocolError
 from protocols.topics import TopicTree
 from twins.bus.address import BusAddress
 from twins.bus.control import ControlLink
-
-FOLDER: Final = Path("results/.rack")
-"""Where a gateway keeps its journal and audit log and tells where it is, from the working directory."""
 
 _LOOK_EVERY: Final = 1.0
 """Real seconds between looks whether the gateway that is waited for is still alive."""
@@ -40,6 +38,11 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     rack: str
     topology: str
     bus: BusAddress
+
+
+# Decoders are made here, by one thread: msgspec (0.22) crashes where two meet a struct for the first time.
+_SERVED: Final = msgspec.json.Decoder(Served)
+_REPLY: Final = msgspec.json.Decoder(Reply)
 
 
 class GatewayError(MeterBenchError):
@@ -59,7 +62,7 @@ def find_gateway(folder: Path = FOLDER) -> Served:
     """The gateway that serves from this folder; raises InputError when none does."""
     file = folder / "gateway.json"
     try:
-        served = msgspec.json.decode(file.read_bytes(), type=Served)
+        served = _SERVED.decode(file.read_bytes())
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}; is `bench rack serve` running here?") from None
     except msgspec.DecodeError as error:
@@ -136,7 +139,7 @@ class RackClient:
 
     def _on_reply(self, topic: str, payload: bytes) -> None:
         try:
-            reply = msgspec.json.decode(payload, type=Reply)
+            reply = _REPLY.decode(payload)
         except msgspec.DecodeError as error:
             raise ProtocolError(f"no reply: {error}") from None
         if (event := self._waiting.get(reply.id)) is not None:

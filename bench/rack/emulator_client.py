@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from bench.errors import InputError
-from bench.rack.client import FOLDER
+from bench.rack import FOLDER
 from twins.clock import ClockSpec
 
 SOCKET: Final = "emulator.sock"
@@ -61,6 +61,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     error: str = ""
     result: Any = None
+
+
+_ANSWER: Final = msgspec.json.Decoder(Answer)
 
 
 @contextlib.contextmanager
@@ -119,7 +122,7 @@ class EmulatorClient:
                 line = b""
                 while not line.endswith(b"\n") and (chunk := wire.recv(_CHUNK)):
                     line += chunk
-            answer = msgspec.json.decode(line, type=Answer)
+            answer = _ANSWER.decode(line)
         except (OSError, msgspec.DecodeError) as error:
             why = getattr(error, "strerror", None) or error
             raise EmulatorError(f"{self._folder / SOCKET}: {why}; is `bench rack emulate` running here?") from None

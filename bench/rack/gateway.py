@@ -46,6 +46,7 @@ from twins.bus.control import ControlLink
 log = logging.getLogger(__name__)
 
 _WORKERS = 16
+_ENVELOPE = msgspec.json.Decoder(Envelope)
 _MAY_LAST = (ask.Play, ask.Power, ask.ReadMeter, ask.Radio)
 _READY_WITHIN = 30.0  # s: a dead-man process that acts has to finish first
 
@@ -222,7 +223,7 @@ class Gateway:
 
     def _on_ask(self, topic: str, payload: bytes) -> None:
         try:
-            envelope = msgspec.json.decode(payload, type=Envelope)
+            envelope = _ENVELOPE.decode(payload)
         except msgspec.DecodeError as error:
             raise ProtocolError(f"no request: {error}") from None
         if isinstance(envelope.request, _MAY_LAST):  # no worker for others waits for it

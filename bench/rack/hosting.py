@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 from bench.errors import BenchFault, InputError
-from bench.rack.client import FOLDER, RackClient, Served, find_gateway
+from bench.rack import FOLDER
+from bench.rack.client import RackClient, Served, find_gateway
 from bench.rack.emulate_process import EmulateSpec
 from bench.rack.emulator_client import EmulatorClient, EmulatorError
 from bench.rack.inventory import Inventory

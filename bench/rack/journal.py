@@ -11,11 +11,14 @@ import fcntl
 import os
 import time
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from bench.rack.leases import Acquired, Ending, Event, HealthSet, LeaseBook
 from protocols.errors import MeterBenchError
+
+_EVENT: Final = msgspec.json.Decoder(Event)
 
 
 class JournalError(MeterBenchError):
@@ -27,7 +30,7 @@ def replay(lines: list[bytes], name: str = "journal") -> LeaseBook:
     book = LeaseBook()
     for number, line in enumerate(lines, start=1):
         try:
-            book.apply(msgspec.json.decode(line, type=Event))
+            book.apply(_EVENT.decode(line))
         except (msgspec.DecodeError, KeyError) as error:
             raise JournalError(f"{name}:{number}: not an event that fits ({error}); restore the file") from None
     return book

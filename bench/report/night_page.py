@@ -134,10 +134,7 @@ def _trends(nights: Sequence[Night], comparison: Comparison) -> list[Markup]:
     chosen = list(dict.fromkeys(wanted))[:_TRENDS]
     if len(nights) < 2:
         return []
-    return [
-        Markup(trend_picture(trend_of(series, nights), f"trend{number}"))
-        for number, series in enumerate(chosen)
-    ]
+    return [Markup(trend_picture(trend_of(series, nights), f"trend{number}")) for number, series in enumerate(chosen)]
 
 
 def _nearness(night: Night) -> list[tuple[float, SeriesKey]]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.suites.support import held
+
 if TYPE_CHECKING:
     from bench.pytest_plugin.fleet import HeadEnd
     from bench.pytest_plugin.measuring import Measure
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 def test_all_values_come_in_time(head_end: HeadEnd, measure: Measure) -> None:
     """Every half-hour of every meter within an hour of its end."""
     _held(head_end, measure, "on_time_share")
+
+
+@pytest.mark.requirement("A3", "A5")
+def test_most_values_come_by_themselves(head_end: HeadEnd, measure: Measure) -> None:
+    """A meter that sends late is asked before it sends, and its values are in time all the same: this shows it."""
+    found = head_end.collected["first_delivery_share"]
+    held(measure, "first_delivery_share", found.value, counted=True)
 
 
 @pytest.mark.requirement("A4", "M1")

@@ -13,6 +13,8 @@ from bench.topology.base import Number, Table, WholeNumber, check_names, known_n
 from bench.topology.clock import Clock
 from bench.topology.problems import Fault, reject
 from protocols.slots import SLOTS_PER_DAY
+from twins.field.classes import AREA_CLASSES, AreaClass
+from twins.field.settings import MOST_METERS
 
 MAX_DAYS = 3 * 366  # as long as the next generation's 30-minute values are kept (requirement D4)
 
@@ -138,6 +140,44 @@ class FieldSweep(Campaign):
     )
 
 
+Concentrators: TypeAlias = Annotated[WholeNumber, Field(ge=1, le=50)]
+
+
+class FiveMinute(Campaign):
+    """The campaign `five-minute`: 5-minute values beside readings."""
+
+    hours: Annotated[WholeNumber, Field(ge=1, le=72)] = Field(default=6, description="Simulated hours.")
+    concentrators: Concentrators = Field(
+        default=2, description="How many concentrators of each mesh area are simulated frame by frame."
+    )
+
+
+class Capacity(Campaign):
+    """The campaign `capacity`: how many meters a concentrator bears."""
+
+    area_classes: Annotated[tuple[AreaClass, ...], Field(min_length=1)] = Field(
+        default=AREA_CLASSES, description="Classes of areas."
+    )
+    modes: Annotated[tuple[Literal["1b", "2b", "3", "4b", "5"], ...], Field(min_length=1)] = Field(
+        default=("1b", "2b"), description="Radio modes."
+    )
+    meters: Annotated[
+        tuple[Annotated[WholeNumber, Field(ge=1, le=MOST_METERS)], ...], Field(min_length=1)
+    ] = Field(default=(50, 100, 250, 500, 1000), description="Numbers of meters to try, rising.")
+    sites: Annotated[WholeNumber, Field(ge=1, le=50)] = Field(
+        default=3, description="Sites for each class; the worst one counts."
+    )
+    concentrators: Concentrators = Field(
+        default=2, description="How many concentrators of each mesh area are judged as they are planned."
+    )
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if list(self.meters) != sorted(set(self.meters)):
+            reject(Fault(("meters",), "does not rise", "give the numbers from small to large, each once"))
+        return self
+
+
 class Campaigns(Table):
     """What to do when nothing else is asked for, campaign by campaign."""
 
@@ -147,7 +187,12 @@ class Campaigns(Table):
         default=FieldSweep(), description="Campaign `field-sweep`: sweep the radios on the rack over attenuation."
     )
 
+    five_minute: FiveMinute = Field(
+        default=FiveMinute(), description="Campaign `five-minute`: 5-minute values beside readings, frame by frame."
+    )
+    capacity: Capacity = Field(default=Capacity(), description="Find how many meters a concentrator bears.")
+
     @property
     def each(self) -> tuple[Campaign, ...]:
         """The campaigns."""
-        return (self.collection, self.metrology, self.field_sweep)
+        return (self.collection, self.metrology, self.field_sweep, self.five_minute, self.capacity)

@@ -25,6 +25,7 @@ from typing import Final
 import msgspec
 
 from hil_drivers.analyser import Accuracy, AnalyserCapabilities, AnalyserReading, Integral
+from hil_drivers.converted import converted
 from hil_drivers.errors import AnswerError
 from hil_drivers.session import InstrumentIdentity, Session
 from protocols.scpi.values import reading
@@ -144,7 +145,7 @@ class _Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def _capabilities() -> dict[str, _Figures]:
     text = resources.files(__package__).joinpath("data", "accuracy.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, _Figures])
+    return converted(tomllib.loads(text), dict[str, _Figures])
 
 
 def _numbers(answer: str) -> list[float]:

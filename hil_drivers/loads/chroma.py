@@ -21,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from hil_drivers.converted import converted
 from hil_drivers.errors import AnswerError, EnvelopeError, InstrumentError, LinkError
 from hil_drivers.load import LoadCapabilities, LoadReading
 from hil_drivers.session import InstrumentIdentity, Session
@@ -158,4 +159,4 @@ class _Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def _ratings() -> dict[str, _Rating]:
     text = resources.files(__package__).joinpath("data", "ratings.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, _Rating])
+    return converted(tomllib.loads(text), dict[str, _Rating])

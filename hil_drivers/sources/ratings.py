@@ -8,6 +8,7 @@ from importlib import resources
 
 import msgspec
 
+from hil_drivers.converted import converted
 from hil_drivers.source import Envelope, SourceCan, SourceCapabilities
 
 
@@ -50,7 +51,7 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def ratings() -> dict[str, Rating]:
     """The ratings that ship."""
     text = resources.files(__package__).joinpath("data", "ratings.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, Rating])
+    return converted(tomllib.loads(text), dict[str, Rating])
 
 
 def changed(rating: Rating, changes: Changes) -> Rating:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
+from hil_drivers.converted import converted
 from hil_drivers.errors import AddressError, AnswerError, InstrumentError, LinkError
 from hil_drivers.session import InstrumentIdentity, Session
 from hil_drivers.source import (
@@ -57,7 +58,7 @@ class ScpiSource(ABC):
         timeout_s: float = 2.0,
     ) -> None:
         try:
-            changes = msgspec.convert(rating or {}, Changes)
+            changes = converted(rating or {}, Changes)
         except msgspec.ValidationError as error:
             raise AddressError(f"{address}: rating: {error}") from None
         self.rating: Rating = changed(ratings()[self.dialect], changes)

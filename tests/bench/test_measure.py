@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.campaigns import collection
 from bench.measure import Limit, Verdict, judge, load_limits, load_parameters, worst
-from bench.record import Columns
+from bench.record.columns import Columns
 
 REQUIREMENTS = {
     f"{letter}{number}"

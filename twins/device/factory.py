@@ -13,7 +13,7 @@ from protocols.dlms.disconnect import SwitchState
 from protocols.dlms.limiter import LimiterState
 from twins.memory.parts import Booking, Transfer
 from twins.meter.view import MeterView
-from twins.tables import Table
+from twins.tables import Table, converted
 
 
 class _Switch(Table, frozen=True, kw_only=True):
@@ -52,13 +52,13 @@ class _Events(Table, frozen=True, kw_only=True):
 @cache
 def factory() -> Factory:
     """The settings that ship."""
-    return msgspec.convert(_read("factory.toml"), Factory)
+    return converted(_read("factory.toml"), Factory)
 
 
 @cache
 def event_codes() -> dict[str, int]:
     """Event names to codes."""
-    return msgspec.convert(_read("events.toml"), _Events).codes
+    return converted(_read("events.toml"), _Events).codes
 
 
 def factory_parts(view: MeterView) -> dict[str, Any]:

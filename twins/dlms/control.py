@@ -42,13 +42,17 @@ _NEVER = b"\xff" * 9 + b"\x80\x00\xff"  # a date-time without any field: Japan h
 _STEPS_A = (10, 15, 20, 30, 40, 50, 60)  # contract steps of Japan: the scripts that the limit's table lists
 
 
-def clock_object(device: Device) -> CosemObject:
-    """The meter's clock (IC8): read by everybody, set and shifted by the management client and on site."""
+def clock_object(device: Device, *, ignores: bool = False) -> CosemObject:
+    """The meter's clock (IC8): read by everybody, set and shifted by the management client and on site.
+
+    ``ignores`` plants the defect of a clock that is never set, though the meter says that it was.
+    """
 
     def put(to: int) -> None:
         if to not in _CLOCK_RANGE:
             raise RefusalError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED, f"a clock at {to} s")
-        device.set_time(to)
+        if not ignores:
+            device.set_time(to)
 
     def set_time(value: Data) -> None:
         try:
@@ -100,12 +104,12 @@ def switch_object(device: Device, *, lies: bool = False) -> CosemObject:
     return disconnect_object(lambda: device.memory.switch, change)
 
 
-def limit_object(device: Device) -> CosemObject:
-    """The limiter, in whole ampere of the leg that carries more."""
+def limit_object(device: Device, *, ignores: bool = False) -> CosemObject:
+    """The limiter, in whole ampere of the leg that carries more; ``ignores`` plants that a new limit is not kept."""
     return limiter_object(
         Limits((3, names.CURRENT, 2), (SWITCH_SCRIPTS, *LIMITER_SCRIPTS), DataType.UINT16),
         lambda: device.memory.limiter,
-        device.set_limiter,
+        (lambda state: None) if ignores else device.set_limiter,
         lambda: device.time,
     )
 
@@ -235,12 +239,13 @@ def image_object(device: Device, file: ImageFile, defects: frozenset[str]) -> tu
 
 def control_objects(device: Device, defects: frozenset[str]) -> list[CosemObject]:
     """All of it but the image transfer; only low-voltage meters have a switch and a limit."""
+    clock = clock_object(device, ignores="clock-not-set" in defects)
     if device.view.meter_class != "LV":
-        return [clock_object(device)]
+        return [clock]
     return [
-        clock_object(device),
+        clock,
         switch_object(device, lies="switch-lies" in defects),
-        limit_object(device),
+        limit_object(device, ignores="limit-not-kept" in defects),
         *script_objects(device),
         booking_object(device, "limit_booking", names.LIMIT_BOOKING, LIMIT_SCRIPTS),
         booking_object(device, "switch_booking", names.SWITCH_BOOKING, SWITCH_SCRIPTS),

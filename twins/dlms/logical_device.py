@@ -86,6 +86,9 @@ class TwinDevice:
         for each in (*self._objects(planted), *attached_meters(self.device, attached), image):
             self.logical.objects.add(each)
         self.device.told, self.device.restarted = self._told, self._restarted
+        if "forgets-settings" in planted:
+            self._forget_settings()
+            self.device.started.append(self._forget_settings)
         self._finish_activation()
 
     def optical(self) -> HdlcConnection:
@@ -107,13 +110,17 @@ class TwinDevice:
         return [
             *_names(self.device),
             *_network(),
-            *instruments(self.device),
-            *records(self.device, rewrites="rewrites-history" in defects),
+            *_read_by(EVERYBODY if "public-reads-energy" in defects else None, instruments(self.device)),
+            *records(self.device, defects),
             *control_objects(self.device, defects),
             push_object(self.device, self.pusher),
             security_setup_object(self.security),
             receive_counter_object(self.security),
         ]
+
+    def _forget_settings(self) -> None:
+        """The planted defect of a meter that begins with the limit it left the factory with."""
+        self.device.memory.limiter = self.device.memory.factory("limiter")
 
     def _told(self, code: int) -> None:
         if code in _REPORTED_CODES:
@@ -128,6 +135,16 @@ class TwinDevice:
             runs = version_of(self._file.read(self._transfer.state.size), self._transfer.state.identifier)
             if self.device.memory.firmware == runs:
                 self._restarted()
+
+
+def _read_by(clients: frozenset[int] | None, objects: list[CosemObject]) -> list[CosemObject]:
+    """Objects whose attributes these clients may read; as they are, where none are given."""
+    if clients is None:
+        return objects
+    return [
+        replace(each, attributes={name: replace(attr, read=clients) for name, attr in each.attributes.items()})
+        for each in objects
+    ]
 
 
 def _names(device: Device) -> list[CosemObject]:

@@ -7,7 +7,7 @@ row says whether the line failed in its period.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from protocols.dlms.axdr import encode, octets
@@ -27,7 +27,9 @@ from twins.meter.view import Row as MeterRow
 POWER_DOWN: Final = 0x80
 """Status bit of a row in whose period the line failed."""
 
-_OLD, _KWH = 3600, 1000  # s and Wh of the planted defect
+_OLD, _KWH = 3600, 1000  # s and Wh of the planted defect `rewrites-history`
+_SHORT: Final = 40 * 86_400  # s, of `short-history`
+_GAP: Final = 3600  # s, of `profile-gaps`: each row that ends on the hour is missing
 
 STATUS_COLUMN: Final = Column(1, names.STATUS, 2)
 
@@ -44,11 +46,13 @@ _CELLS: Final[dict[str, tuple[bytes, Callable[[MeterRow], int]]]] = {
 class LoadProfile:
     """The rows of one period (s) that a device has: a :class:`protocols.dlms.profile_generic.RowSource`.
 
-    ``rewrites`` plants that defect.
+    ``defects`` are planted faults by name.
     """
 
-    def __init__(self, device: Device, period: int, keep: int, cells: Sequence[str], *, rewrites: bool = False) -> None:
-        self._device, self._rewrites = device, rewrites
+    def __init__(
+        self, device: Device, period: int, keep: int, cells: Sequence[str], defects: Collection[str] = ()
+    ) -> None:
+        self._device, self._defects = device, frozenset(defects)
         self.period, self.capacity = period, keep // period
         self._cells = [_CELLS[name][1] for name in cells]
         self.columns = (CLOCK_COLUMN, STATUS_COLUMN, *(Column(3, _CELLS[name][0], 2) for name in cells))
@@ -60,7 +64,11 @@ class LoadProfile:
     def between(self, first: int | None, last: int | None) -> Iterable[Row]:
         """Rows by their time."""
         begin, end = 0 if first is None else first, math.inf if last is None else last
-        return map(self._row, self._device.view.record(self.period, begin, end, self._device.now))
+        if "short-history" in self._defects:
+            begin = max(begin, int(self._device.now) - _SHORT)
+        rows = self._device.view.record(self.period, begin, end, self._device.now)
+        gaps = "profile-gaps" in self._defects
+        return (self._row(row) for row in rows if not gaps or row.end % _GAP)
 
     def entries(self, first: int, last: int) -> Iterable[Row]:
         """Rows by their number."""
@@ -71,7 +79,7 @@ class LoadProfile:
         return self._device.view.ends(self.period, self._device.now)
 
     def _row(self, row: MeterRow) -> Row:
-        if self._rewrites and row.end <= self._device.now - _OLD:
+        if "rewrites-history" in self._defects and row.end <= self._device.now - _OLD:
             imported, exported = row.active
             row = row._replace(active=Active(imported + _KWH, exported))
         failed = any(
@@ -109,18 +117,18 @@ class EventLog:
         return [(_stamp(e.time), encode(uint16(e.code))) for e in list(self._device.memory.events)[first - 1 : last]]
 
 
-def records(device: Device, *, rewrites: bool = False) -> list[CosemObject]:
-    """The profiles that a meter of this class and generation has, and its event log; ``rewrites`` plants a defect."""
+def records(device: Device, defects: Collection[str] = ()) -> list[CosemObject]:
+    """The profiles that a meter of this class and generation has, and its event log.
+
+    ``defects`` are planted in the 30-minute profile.
+    """
     found = []
     for period, name in names.PROFILES.items():
         own = rule(device.view.meter_class, device.view.generation, period)
         if own is not None and own.collected:
             cells = [cell for column in own.columns for cell in _cells_of(column, device.view.three_wire)]
-            found.append(
-                profile_object(
-                    name, LoadProfile(device, period, own.keep, cells, rewrites=rewrites and period == SLOT_SECONDS)
-                )
-            )
+            planted = defects if period == SLOT_SECONDS else ()
+            found.append(profile_object(name, LoadProfile(device, period, own.keep, cells, planted)))
 
     def clear() -> None:
         device.memory.note("events", None)

@@ -18,7 +18,7 @@ class Passage(NamedTuple):
     @property
     def arrives(self) -> NDArray[np.bool_]:
         """Which messages arrive."""
-        return self.cause == 0
+        return np.asarray(self.cause == 0)
 
 
 class Field(Protocol):

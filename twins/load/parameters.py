@@ -19,6 +19,7 @@ import msgspec
 
 from protocols.errors import MeterBenchError
 from twins.plan import MeterClass
+from twins.tables import converted
 
 DATA_FILES = ("japan.toml", "high_voltage.toml", "gas.toml", "water.toml")
 """The first has what holds for all, and the low-voltage customers."""
@@ -242,7 +243,7 @@ def parse(*texts: str) -> Parameters:
     Raises :class:`LoadModelError` when a table is missing, odd, given twice or does not add up.
     """
     try:
-        parameters = msgspec.convert(_joined([tomllib.loads(text) for text in texts]), Parameters)
+        parameters = converted(_joined([tomllib.loads(text) for text in texts]), Parameters)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise LoadModelError(f"load model: {error}") from error
     _check(parameters)

@@ -13,6 +13,7 @@ import msgspec
 from protocols.errors import MeterBenchError
 from twins.load.parameters import Table
 from twins.plan import METER_CLASSES, MeterClass
+from twins.tables import converted
 
 Column = Literal["import", "export", "plus", "minus", "voltage"]
 OTHER_CLASS = "other"
@@ -222,7 +223,7 @@ Parameters = TypeVar("Parameters", bound=msgspec.Struct)
 def parse(text: str, kind: type[Parameters]) -> Parameters:
     """Parameters of a kind from TOML text; raises :class:`MeterModelError` when something is missing or impossible."""
     try:
-        parameters = msgspec.convert(tomllib.loads(text), kind)
+        parameters = converted(tomllib.loads(text), kind)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise MeterModelError(f"meter model: {error}") from error
     match parameters:

@@ -10,7 +10,7 @@ import msgspec
 
 from protocols.errors import MeterBenchError
 from protocols.wisun.radio import FIRST_CHANNEL, LAST_CHANNEL, MAX_UDP
-from twins.tables import Table
+from twins.tables import Table, converted
 
 
 class RadioError(MeterBenchError):
@@ -95,7 +95,7 @@ class RadioParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 def parse(text: str) -> RadioParameters:
     """Parameters of TOML text; raises :class:`RadioError` when something is missing or impossible."""
     try:
-        p = msgspec.convert(tomllib.loads(text), RadioParameters)
+        p = converted(tomllib.loads(text), RadioParameters)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise RadioError(f"radio: {error}") from error
     _need(0 <= p.link.lqi[0] <= p.link.lqi[1] <= 255 and 0 <= p.link.noise_lqi <= 255, "LQI lies in 0 … 255")

@@ -163,22 +163,22 @@ class Sweeper:
             db += self._plan.coarse
         if first is None:
             return
-        db, earliest = self._begin(last, first), max(0.0, last - self._plan.fine)
+        earliest = max(0.0, last - self._plan.fine)
+        begin = self._begin(earliest, first)
+        if begin > earliest and self._set(begin) and self._count(begin, self._plan.requests) > 0:
+            begin = earliest  # the edge lies before the one of theory
+        db = begin
         while self._goes_on() and db <= first + self._plan.around and self._set(db):
-            share = self._count(db, self._plan.requests)
-            if share > 0 and db > earliest and db == self._begin(last, first):
-                db = earliest  # the edge lies before the one of theory
-                continue
-            if share >= 1.0:
+            if self._count(db, self._plan.requests) >= 1.0:
                 return
             db += self._plan.fine
 
-    def _begin(self, last: float, first: float) -> float:
+    def _begin(self, earliest: float, first: float) -> float:
         """Where fine steps begin: before theory's edge at the levels found, if that is in the bracket."""
-        at_zero, earliest = self._found.at_zero(self._plan), max(0.0, last - self._plan.fine)
+        at_zero = self._found.at_zero(self._plan)
         if at_zero is None:
             return earliest
-        steps = np.arange(last, first, self._plan.fine)
+        steps = np.arange(earliest, first, self._plan.fine)
         ahead = steps[lost(at_zero - steps, self._plan.tries) > _SEEN]
         return max(earliest, float(ahead[0]) - self._plan.around / 2) if len(ahead) else earliest
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from twins.tables import Table
+from twins.tables import Table, converted
 
 AccuracyClass: TypeAlias = Literal["0.2S", "0.5S", "1", "2"]
 Connection: TypeAlias = Literal["direct", "transformer"]
@@ -113,4 +113,4 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def tables() -> Tables:
     """The tables that ship; raises ``msgspec.ValidationError`` when the file does not fit, a test holds it to that."""
     text = resources.files(__package__).joinpath("data", "points.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), Tables)
+    return converted(tomllib.loads(text), Tables)

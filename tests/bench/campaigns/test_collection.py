@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from bench.campaigns.collection import measure, unrecovered
-from bench.record import READINGS, PartWriter, Unrecovered
+from bench.record.model import Unrecovered
+from bench.record.parts import PartWriter
+from bench.record.schemas import READINGS
 from protocols.slots import SLOT_SECONDS
 from tests.bench.record.factory import FIRST_SLOT, make_run, meter_columns
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from bench.cli import runs
 from bench.errors import InputError
-from bench.record import RunFolder
+from bench.record.folder import RunFolder
 from tests.bench.record.factory import make_run, measurement, record, unrecovered
 
 

@@ -118,6 +118,14 @@ def test_what_does_not_stay_up_ends_the_run_with_its_last_words(engine: MakeEngi
     assert one.restarts == len(one.events) == MAX_RESTARTS
 
 
+def test_what_cannot_be_brought_back_is_not_started_again(engine: MakeEngine) -> None:
+    one = engine()
+    one.start("emulation", ("/bin/sh", "-c", "echo 'address in use'; exit 2"), restarts=0)
+    with pytest.raises(BenchFault, match=r"cannot be started again: address in use$"):
+        one.watch_after("emulation")
+    assert one.restarts == 0 and one.events == []
+
+
 def test_all_are_stopped_last_started_first(engine: MakeEngine, signpost: Signpost, tmp_path: Path) -> None:
     one = engine()
     for name in ("broker", "head-end", "shard-0"):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 
 from bench.rack.audit import read_audit
 from bench.rack.client import RackClient, Served, find_gateway
@@ -41,6 +42,11 @@ class Gateway:
         """SIGKILL, as an out-of-memory killer or a stumble over a cable would."""
         self.process.kill()
         self.process.wait()
+
+    def dead_man_pid(self) -> int:
+        """Who watches over it now."""
+        children = psutil.Process(self.served.pid).children()
+        return next(each.pid for each in children if "bench.rack.dead_man" in each.cmdline())
 
     def dead_man_ends(self) -> bool:
         """Wait for the end of the dead-man process."""

@@ -13,7 +13,7 @@ from bench.rack.audit import Audit, read_audit
 from bench.rack.errors import LeaseDeniedError
 from bench.rack.journal import Journal, JournalError, replay
 from tests.bench.rack.desks import OwnDesk, desk_of
-from tests.bench.rack.virtual import VirtualRack, eventually, virtual_rack
+from tests.bench.rack.virtual import VirtualRack, eventually
 
 
 @contextlib.contextmanager
@@ -25,12 +25,6 @@ def full(most: int = 0) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.fixture(scope="module")
-def rack() -> Iterator[VirtualRack]:
-    with virtual_rack() as running:
-        yield running
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,19 +16,18 @@ import msgspec
 import pytest
 
 from bench.cli.main import run
-from bench.errors import BenchFault, InputError
+from bench.errors import InputError
 from bench.rack.client import GatewayError, RackClient
+from bench.rack.doctor import examine
 from bench.rack.errors import LeaseDeniedError
 from bench.rack.journal import Journal
 from bench.rack.leases import Armed
 from bench.rack.messages import (
     Acquire,
     Attenuate,
-    Doctor,
     Integrate,
     Load,
     Measure,
-    Places,
     Play,
     Power,
     Radio,
@@ -39,50 +38,9 @@ from bench.rack.messages import (
     Source,
     Who,
 )
+from tests.bench.rack.desks import desk_of
 from tests.bench.rack.serving import Gateway, client, energise, lease, place, serving
-from tests.bench.rack.virtual import VirtualRack, eventually, virtual_rack
-
-
-@pytest.fixture(scope="module")
-def rack() -> Iterator[VirtualRack]:
-    with virtual_rack() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def topology(rack: VirtualRack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rack.describe(tmp_path_factory.mktemp("topology"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """For a gateway of a test's own."""
-    return tmp_path / "rack"
-
-
-@pytest.fixture(scope="module")
-def shared(topology: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with serving(topology, tmp_path_factory.mktemp("rack")) as running:
-        yield running
-
-
-@pytest.fixture
-def gateway(rack: VirtualRack, shared: Gateway) -> Iterator[Gateway]:
-    """A gateway that serves many tests; each finds it with nothing leased, all places well, an empty audit log."""
-    (shared.folder / "audit.jsonl").write_bytes(b"")
-    yield shared
-    with client(shared.folder, "cleaner") as cleaner:
-        cleaner.ask(Safe())
-        for each in cleaner.ask(Places()):
-            cleaner.ask(SetHealth(each["place"], "unknown", "never looked at"))
-    eventually(rack.is_safe)
-
-
-@pytest.fixture
-def ann(gateway: Gateway) -> Iterator[RackClient]:
-    with client(gateway.folder, "ann") as opened:
-        yield opened
-
+from tests.bench.rack.virtual import VirtualRack, eventually
 
 COMMANDS: tuple[Any, ...] = (
     Source("lv-1", "", "on"),
@@ -192,23 +150,22 @@ def test_a_ramp_ends_where_its_lease_does(rack: VirtualRack, ann: RackClient, ga
 
 
 def test_a_lease_of_a_place_that_is_not_described_any_more_is_forgotten(
-    rack: VirtualRack, topology: Path, folder: Path
+    rack: VirtualRack, topology: Path, tmp_path: Path
 ) -> None:
-    folder.mkdir()
-    journal = Journal(folder / "leases.jsonl")
+    journal = Journal(tmp_path / "leases.jsonl")
     journal.record(journal.book.acquire("ann", {"gone-1": ["gone"]}, 1e9, time.time(), "secret"))
     journal.record(Armed(1, True))
     journal.close()
-    with serving(topology, folder) as gateway, client(folder) as ann:
-        assert ann.ask(Who()) == []
-        assert [line["reached"] for line in gateway.audit("safe state")] == [True]
+    with desk_of(topology, tmp_path) as desk:
+        desk.recover()
+        assert desk.leases() == []
+        assert [line["reached"] for line in desk.lines("safe state")] == [True]
 
 
-def test_a_dead_man_that_is_killed_is_replaced(topology: Path, folder: Path) -> None:
-    with serving(topology, folder) as gateway:
-        os.kill(gateway.served.dead_man, signal.SIGKILL)
-        eventually(lambda: bool(gateway.audit("dead-man lost")))
-        assert gateway.audit("dead-man lost")[0]["status"] == -signal.SIGKILL
+def test_a_dead_man_that_is_killed_is_replaced(gateway: Gateway) -> None:
+    os.kill(gateway.dead_man_pid(), signal.SIGKILL)
+    eventually(lambda: bool(gateway.audit("dead-man lost")))
+    assert gateway.audit("dead-man lost")[0]["status"] == -signal.SIGKILL
 
 
 def test_leases_and_health_outlast_the_gateway(rack: VirtualRack, topology: Path, folder: Path) -> None:
@@ -259,14 +216,14 @@ def test_places_are_chosen_by_tags_among_healthy_ones_that_answer(
 
 
 def test_a_place_whose_instrument_is_away_is_not_given_by_tags_and_the_doctor_names_it(
-    rack: VirtualRack, tmp_path: Path, folder: Path
+    rack: VirtualRack, tmp_path: Path
 ) -> None:
     topology = rack.describe(tmp_path, attenuator="127.0.0.1:9")
-    with serving(topology, folder), client(folder) as ann:
-        assert ann.ask(Acquire(tags={"route": "wisun"}))["places"] == ["lv-2"]
+    with desk_of(topology, tmp_path) as desk:
+        assert desk.acquire("ann", (), {"route": "wisun"}, 1, 60.0)["places"] == ("lv-2",)
         with pytest.raises(LeaseDeniedError, match="lv-3: attenuator-1 does not answer"):
-            ann.ask(Acquire(tags={"route": "plc"}))
-        found = {each["instrument"]: each["problems"] for each in ann.ask(Doctor())}
+            desk.acquire("ann", (), {"route": "plc"}, 1, 60.0)
+        found = {each.instrument: each.problems for each in examine(desk.inventory, desk.instruments.opened)}
         assert not found["source-1"] and not found["relay-1"]
         assert f"{topology}:9:" in found["attenuator-1"][0]
 
@@ -283,18 +240,6 @@ def test_segments_hold_up_nobody_else(rack: VirtualRack, ann: RackClient, gatewa
         assert played.result() == {"segments": 2, "seconds": 3.0}
     assert rack.volts() > 195
     assert [line["what"] for line in gateway.lines() if "play" in line["what"]] == ["play", "played"]
-
-
-def test_the_end_of_the_gateway_ends_a_wait_for_it(rack: VirtualRack, topology: Path, folder: Path) -> None:
-    with serving(topology, folder) as own, client(folder) as ann, ThreadPoolExecutor(1) as thread:
-        token = lease(ann)
-        energise(ann, token, rack)
-        played = thread.submit(ann.ask, Play("lv-1", token, (Segment(150.0, 600.0),)))
-        eventually(lambda: rack.volts() < 160)
-        own.kill()
-        with pytest.raises(BenchFault, match="has ended meanwhile"):
-            played.result(10.0)
-        eventually(rack.is_safe)
 
 
 def test_a_second_gateway_of_the_same_rack_is_refused(bench: Bench, topology: Path, gateway: Gateway) -> None:

@@ -10,40 +10,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.errors import BenchFault
 from bench.rack.client import RackClient
 from bench.rack.errors import LeaseDeniedError
 from bench.rack.journal import replay
 from bench.rack.leases import LeaseBook
 from bench.rack.messages import Measure, Play, Power, Segment, SetHealth, Source, Who
+from tests.bench.rack.desks import desk_of
 from tests.bench.rack.serving import Gateway, client, energise, lease, place, serving
-from tests.bench.rack.virtual import VirtualRack, eventually, virtual_rack
+from tests.bench.rack.virtual import VirtualRack, eventually
 
 WITHIN = 3.0
 """Seconds from losing its controller to the safe state, as the world sees it."""
 
 NETWORK = pytest.mark.parametrize("how", ["sockets", "silence"])
-
-
-@pytest.fixture(scope="module")
-def rack() -> Iterator[VirtualRack]:
-    with virtual_rack() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def topology(rack: VirtualRack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rack.describe(tmp_path_factory.mktemp("topology"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "rack"
 
 
 def book(folder: Path) -> LeaseBook:
@@ -63,14 +49,18 @@ def settled(gateway: Gateway) -> bool:
 
 def test_kill_9_of_the_gateway(rack: VirtualRack, topology: Path, folder: Path) -> None:
     with serving(topology, folder) as gateway:
-        with client(folder) as ann:
+        with client(folder) as ann, ThreadPoolExecutor(1) as thread:
             token, other = lease(ann), lease(ann, "lv-3")
             energise(ann, token, rack)
-        began = time.monotonic()
-        gateway.kill()
-        eventually(rack.is_safe)
-        eventually(lambda: settled(gateway))
-        assert time.monotonic() - began < WITHIN
+            played = thread.submit(ann.ask, Play("lv-1", token, (Segment(150.0, 600.0),)))
+            eventually(lambda: rack.volts() < 160)
+            began = time.monotonic()
+            gateway.kill()
+            eventually(rack.is_safe)
+            eventually(lambda: settled(gateway))
+            assert time.monotonic() - began < WITHIN
+            with pytest.raises(BenchFault, match="has ended meanwhile"):  # nobody waits for an answer any more
+                played.result(10.0)
         # The dead-man has put it all down: no gateway is needed for that.
         found = book(folder)
         assert [each.places for each in found.leases.values()] == [("lv-3",)]
@@ -87,21 +77,20 @@ def test_kill_9_of_the_gateway(rack: VirtualRack, topology: Path, folder: Path) 
         assert ann.ask(Power("lv-3", other, "get")) == {"closed": False}  # nothing of it was on: it goes on
 
 
-def test_a_gateway_that_hangs_counts_as_dead(rack: VirtualRack, topology: Path, folder: Path) -> None:
-    with serving(topology, folder) as gateway, client(folder) as ann:
-        token = lease(ann)
-        energise(ann, token, rack)
-        gateway.process.send_signal(signal.SIGSTOP)
-        assert eventually(rack.is_safe) < WITHIN
-        assert gateway.dead_man_ends()
-        gateway.process.send_signal(signal.SIGCONT)
-        eventually(lambda: place(ann)["state"] == "idle")
-        assert place(ann)["health"] == "unknown"
-        with pytest.raises(LeaseDeniedError, match="is over"):
-            ann.ask(Source("lv-1", token, "on"))
-        energise(ann, lease(ann), rack)  # under the eyes of the next dead-man
-        assert gateway.audit("dead-man lost")[0]["status"] == 10
-        assert not gateway.audit("acts")[1:]
+def test_a_gateway_that_hangs_counts_as_dead(rack: VirtualRack, gateway: Gateway, ann: RackClient) -> None:
+    token = lease(ann)
+    energise(ann, token, rack)
+    gateway.process.send_signal(signal.SIGSTOP)
+    assert eventually(rack.is_safe) < WITHIN
+    assert gateway.dead_man_ends()
+    gateway.process.send_signal(signal.SIGCONT)
+    eventually(lambda: place(ann)["state"] == "idle")
+    assert place(ann)["health"] == "unknown"
+    with pytest.raises(LeaseDeniedError, match="is over"):
+        ann.ask(Source("lv-1", token, "on"))
+    energise(ann, lease(ann), rack)  # under the eyes of the next dead-man
+    assert gateway.audit("dead-man lost")[0]["status"] == 10
+    assert not gateway.audit("acts")[1:]
 
 
 _CAMPAIGN = """
@@ -119,32 +108,30 @@ with RackClient(find_gateway(Path(sys.argv[1])), 'campaign') as client:
 """
 
 
-def test_kill_9_of_the_campaign(rack: VirtualRack, topology: Path, folder: Path) -> None:
-    with serving(topology, folder) as gateway, client(folder) as ann:
-        command = [sys.executable, "-c", _CAMPAIGN, str(folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
-            assert holder.stdout is not None and holder.stdout.readline() == b"on\n"
-            began = ann.ask(Who())[0]["expires"]
-            eventually(lambda: ann.ask(Who())[0]["expires"] > began)  # it beats
-            assert rack.volts() > 195
-            holder.kill()
-            assert eventually(rack.is_safe) < WITHIN
-        eventually(lambda: place(ann)["state"] == "idle")
-        assert gateway.audit("ending")[0]["why"] == "expired"
-        assert gateway.audit("safe state")[0]["reached"] and gateway.audit("freed")
-
-
-def test_an_expired_lease(rack: VirtualRack, topology: Path, folder: Path) -> None:
-    with serving(topology, folder) as gateway, client(folder) as ann:
-        token = lease(ann, ttl=4.0)
-        energise(ann, token, rack)
-        eventually(lambda: not ann.ask(Who()) or ann.ask(Who())[0]["left"] <= 0)
+def test_kill_9_of_the_campaign(rack: VirtualRack, gateway: Gateway, ann: RackClient) -> None:
+    command = [sys.executable, "-c", _CAMPAIGN, str(gateway.folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == b"on\n"
+        began = ann.ask(Who())[0]["expires"]
+        eventually(lambda: ann.ask(Who())[0]["expires"] > began)  # it beats
+        assert rack.volts() > 195
+        holder.kill()
         assert eventually(rack.is_safe) < WITHIN
-        eventually(lambda: place(ann)["state"] == "idle")
-        with pytest.raises(LeaseDeniedError, match="is over"):
-            ann.ask(Source("lv-1", token, "on"))
-        assert gateway.audit("ending")[0]["why"] == "expired"
-        assert gateway.audit("safe state")[0]["reached"] and gateway.audit("freed")
+    eventually(lambda: place(ann)["state"] == "idle")
+    assert gateway.audit("ending")[0]["why"] == "expired"
+    assert gateway.audit("safe state")[0]["reached"] and gateway.audit("freed")
+
+
+def test_an_expired_lease(rack: VirtualRack, gateway: Gateway, ann: RackClient) -> None:
+    token = lease(ann, ttl=4.0)
+    energise(ann, token, rack)
+    eventually(lambda: not ann.ask(Who()) or ann.ask(Who())[0]["left"] <= 0)
+    assert eventually(rack.is_safe) < WITHIN
+    eventually(lambda: place(ann)["state"] == "idle")
+    with pytest.raises(LeaseDeniedError, match="is over"):
+        ann.ask(Source("lv-1", token, "on"))
+    assert gateway.audit("ending")[0]["why"] == "expired"
+    assert gateway.audit("safe state")[0]["reached"] and gateway.audit("freed")
 
 
 def test_ctrl_c_of_the_gateway(rack: VirtualRack, topology: Path, folder: Path) -> None:
@@ -162,31 +149,30 @@ def test_ctrl_c_of_the_gateway(rack: VirtualRack, topology: Path, folder: Path) 
 
 
 @NETWORK
-def test_the_network_is_gone_and_comes_back(rack: VirtualRack, topology: Path, folder: Path, how: str) -> None:
-    with serving(topology, folder) as gateway, client(folder) as ann:
-        token = lease(ann)
-        energise(ann, token, rack)
-        rack.lose_network(how)
-        try:
-            eventually(lambda: place(ann)["health"] == "bad", patience=20.0)
-            eventually(lambda: place(ann)["state"] == "idle")
-            assert rack.volts() > 195  # and nobody says otherwise
-            assert "source-1 is lost" in gateway.audit("ending")[0]["why"]
-            assert not gateway.audit("safe state")[0]["reached"]
-            assert "safe state not reached" in place(ann)["reason"]
-            assert place(ann, "lv-2")["health"] == "bad"  # it has the same source
-            with pytest.raises(LeaseDeniedError, match="is over"):
-                ann.ask(Source("lv-1", token, "off"))
-            with pytest.raises(LeaseDeniedError, match="lv-1 is bad"):
-                lease(ann)
-        finally:
-            rack.regain_network(how)
-        eventually(rack.is_safe, patience=30.0)
-        eventually(lambda: any(line.get("late") for line in gateway.audit("safe state")), patience=30.0)
-        assert place(ann)["health"] == "bad" and "reached late" in place(ann)["reason"]  # people look at it first
-        ann.ask(SetHealth("lv-1", "good", "looked at"))
-        ann.ask(SetHealth("lv-2", "good", "looked at"))
-        energise(ann, lease(ann), rack)
+def test_the_network_is_gone_and_comes_back(rack: VirtualRack, gateway: Gateway, ann: RackClient, how: str) -> None:
+    token = lease(ann)
+    energise(ann, token, rack)
+    rack.lose_network(how)
+    try:
+        eventually(lambda: place(ann)["health"] == "bad", patience=20.0)
+        eventually(lambda: place(ann)["state"] == "idle")
+        assert rack.volts() > 195  # and nobody says otherwise
+        assert "source-1 is lost" in gateway.audit("ending")[0]["why"]
+        assert not gateway.audit("safe state")[0]["reached"]
+        assert "safe state not reached" in place(ann)["reason"]
+        assert place(ann, "lv-2")["health"] == "bad"  # it has the same source
+        with pytest.raises(LeaseDeniedError, match="is over"):
+            ann.ask(Source("lv-1", token, "off"))
+        with pytest.raises(LeaseDeniedError, match="lv-1 is bad"):
+            lease(ann)
+    finally:
+        rack.regain_network(how)
+    eventually(rack.is_safe, patience=30.0)
+    eventually(lambda: any(line.get("late") for line in gateway.audit("safe state")), patience=30.0)
+    assert place(ann)["health"] == "bad" and "reached late" in place(ann)["reason"]  # people look at it first
+    ann.ask(SetHealth("lv-1", "good", "looked at"))
+    ann.ask(SetHealth("lv-2", "good", "looked at"))
+    energise(ann, lease(ann), rack)
 
 
 @NETWORK
@@ -206,6 +192,25 @@ def test_gateway_and_network_are_gone(rack: VirtualRack, topology: Path, folder:
         assert gateway.dead_man_ends()
         assert gateway.audit("safe state")[-1]["reached"]
         assert book(folder).health("lv-1").cause == "late"
+
+
+def test_nobody_tries_to_reach_an_emulated_rack_whose_emulation_has_ended(
+    rack: VirtualRack, folder: Path, tmp_path: Path
+) -> None:
+    """A run that is killed outright takes its emulation along; its dead-man must not be left for half an hour."""
+    topology = rack.describe(tmp_path, emulated=True)
+    with serving(topology, folder) as gateway:
+        with client(folder) as ann:
+            energise(ann, lease(ann), rack)
+        rack.lose_network("sockets")
+        try:
+            gateway.kill()
+            assert gateway.dead_man_ends()
+        finally:
+            rack.regain_network("sockets")
+        assert [line["by"] for line in gateway.audit("gives up")] == ["dead-man"]
+    with desk_of(topology, folder) as desk:  # this one had not really ended
+        assert not desk.make_all_safe("ann").failures
 
 
 def test_a_gateway_that_starts_takes_over_from_a_dead_man_that_still_tries(
@@ -229,16 +234,15 @@ def test_a_gateway_that_starts_takes_over_from_a_dead_man_that_still_tries(
                 rack.regain_network("sockets")
 
 
-def test_segments_end_with_their_lease(rack: VirtualRack, topology: Path, folder: Path) -> None:
-    with serving(topology, folder) as gateway, client(folder) as ann:
-        token = lease(ann, ttl=5.0)
-        energise(ann, token, rack)
-        with pytest.raises(LeaseDeniedError, match=r"over|expired"):
-            ann.ask(Play("lv-1", token, (Segment(150.0, 60.0),)))
-        assert eventually(rack.is_safe) < WITHIN
-        assert gateway.audit("play") and not gateway.audit("played")
-        assert gateway.audit("denied")[-1]["asked"] == "played"
-        assert not _read(ann)["source"]["on"]
+def test_segments_end_with_their_lease(rack: VirtualRack, gateway: Gateway, ann: RackClient) -> None:
+    token = lease(ann, ttl=5.0)
+    energise(ann, token, rack)
+    with pytest.raises(LeaseDeniedError, match=r"over|expired"):
+        ann.ask(Play("lv-1", token, (Segment(150.0, 60.0),)))
+    assert eventually(rack.is_safe) < WITHIN
+    assert gateway.audit("play") and not gateway.audit("played")
+    assert gateway.audit("denied")[-1]["asked"] == "played"
+    assert not _read(ann)["source"]["on"]
 
 
 def _read(user: RackClient) -> dict[str, Any]:

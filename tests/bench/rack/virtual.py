@@ -26,7 +26,7 @@ clock: {{ mode: wall, start: 2026-01-15T00:00 }}
 areas:
   - {{ name: lab, utility: tepco, medium: cellular, concentrators: 1, meters_per_concentrator: 3 }}
 rack:
-  health: {{ interval: {interval} }}
+{emulation}  health: {{ interval: {interval} }}
   instruments:
     - {{ id: source-1, driver: {dialect}, address: "{source}", limits: {{ volts_max: 240 }} }}
     - {{ id: attenuator-1, driver: mini-circuits-telnet, address: "{attenuator}", channels: 4 }}
@@ -77,13 +77,20 @@ class VirtualRack:
     dialect: str
     wired: dict[str, Wired] = field(default_factory=dict)
 
-    def describe(self, folder: Path, interval: float = 0.0, **addresses: str) -> Path:
-        """The topology of this rack as a file; ``interval`` is that of health rounds."""
+    def describe(self, folder: Path, interval: float = 0.0, *, emulated: bool = False, **addresses: str) -> Path:
+        """The topology of this rack as a file; ``interval`` is that of health rounds.
+
+        ``emulated`` says so of it, although no emulation of the bench runs.
+        """
         known = {name: wired.address for name, wired in self.wired.items()}
         for name in {"source", "analyser"} & known.keys():
             known[name] = f"TCPIP::127.0.0.1::{known[name].rpartition(':')[2]}::SOCKET"
         described = _ANALYSER.format(**known) if "analyser" in known else ""
-        parts = {"analyser_described": described, "analyser_wired": _ANALYSER_TAP if described else ""}
+        parts = {
+            "analyser_described": described,
+            "analyser_wired": _ANALYSER_TAP if described else "",
+            "emulation": "  emulation: {}\n" if emulated else "",
+        }
         path = folder / "rack.yaml"
         path.write_text(
             _TOPOLOGY.format(interval=interval, dialect=self.dialect, **parts, **known | addresses), encoding="utf-8"

@@ -10,16 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.measure import Measurement
-from bench.record import (
-    READINGS,
-    REJECTIONS,
-    PartWriter,
-    RunClock,
-    RunFolder,
-    RunRecord,
-    TopologyRecord,
-    Unrecovered,
-)
+from bench.record.folder import RunFolder
+from bench.record.model import RunClock, RunRecord, TopologyRecord, Unrecovered
+from bench.record.parts import PartWriter
+from bench.record.schemas import READINGS, REJECTIONS
 from protocols.slots import SLOT_SECONDS, first_slot_of
 
 FIRST_SLOT = first_slot_of(20_000)  # 00:00 JST of 2024-10-04

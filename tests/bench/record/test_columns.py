@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
-from bench.record import METERS, READINGS, REJECTIONS, Columns
+from bench.record.columns import Columns
+from bench.record.schemas import METERS, READINGS, REJECTIONS
 from tests.bench.record.factory import make_run
 
 

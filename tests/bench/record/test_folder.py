@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchFault, InputError
-from bench.record import RunFolder, find, list_runs, new_run_id
+from bench.record.folder import RunFolder, find, list_runs, new_run_id
 from bench.record.model import decode, encode, iso_utc
 from bench.record.provenance import git_commit, host, versions
 from tests.bench.record.factory import TOPOLOGY, make_run, measurement, record, unrecovered

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import BenchFault
-from bench.record import READINGS, REJECTIONS, Columns, PartWriter
-from bench.record.parts import parts_of
+from bench.record.columns import Columns
+from bench.record.parts import PartWriter, parts_of
+from bench.record.schemas import READINGS, REJECTIONS
 from tests.bench.record.factory import full_day, reading_columns
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.record import RunFolder
+from bench.record.folder import RunFolder
 from bench.report.figures import Figures, figures, rejections, window_of
 from tests.bench.record.factory import FIRST_SLOT, full_day, make_run, reading_columns
 

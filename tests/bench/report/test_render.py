@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.record import Event, RunFolder, Unrecovered
+from bench.record.folder import RunFolder
+from bench.record.model import Event, Unrecovered
 from bench.report.render import render
 from tests.bench.record.factory import FIRST_SLOT, full_day, make_run, measurement, reading_columns, unrecovered
 

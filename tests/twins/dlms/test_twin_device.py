@@ -557,7 +557,46 @@ def tells_another_history_later(rig: Rig) -> bool:
     return before != told()
 
 
+def keeps_its_own_time(rig: Rig) -> bool:
+    link = manager(rig).associated()
+    before = rig.device.time
+    put(link, 8, names.CLOCK, 2, octets(DateTime.from_unix(before + 600).to_bytes()))
+    return rig.device.time < before + 600
+
+
+def keeps_its_own_limit(rig: Rig) -> bool:
+    link = manager(rig).associated()
+    put(link, 71, LIMITER, 4, uint16(45))
+    return get(link, 71, LIMITER, 4) != 45
+
+
+def forgets_its_limit(rig: Rig) -> bool:
+    put(manager(rig).associated(), 71, LIMITER, 4, uint16(45))
+    rig.restart()
+    return get(reader(rig).associated(), 71, LIMITER, 4) != 45
+
+
+def rows_of_two_hours(rig: Rig, days: int) -> list[object]:
+    link = reader(rig).associated()
+    old = int(rig.now) - days * 86_400 + SLOT_SECONDS
+    return list(link.run(link.client.get_range(names.PROFILES[SLOT_SECONDS], old, old + 4 * SLOT_SECONDS)))
+
+
+def reads_energy_as_anybody(rig: Rig) -> bool:
+    try:
+        get(public(rig).associated(), 3, names.IMPORT_WH)
+    except AccessRefusedError:
+        return False
+    return True
+
+
 DEFECTS = {
+    "clock-not-set": keeps_its_own_time,
+    "limit-not-kept": keeps_its_own_limit,
+    "forgets-settings": forgets_its_limit,
+    "short-history": lambda rig: len(rows_of_two_hours(rig, 44)) < 4,
+    "profile-gaps": lambda rig: len(rows_of_two_hours(rig, 2)) < 4,
+    "public-reads-energy": reads_energy_as_anybody,
     "accepts-wrong-password": opens_with_a_wrong_password,
     "accepts-replay": takes_a_replay,
     "loses-bitmap": forgets_blocks,

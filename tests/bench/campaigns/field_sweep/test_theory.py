@@ -69,7 +69,14 @@ def found(**values: object) -> Found:
 
 @pytest.mark.parametrize(
     ("shift", "verdict"),
-    [(1.4, "pass"), (-1.4, "pass"), (1.6, "inconclusive"), (2.4, "inconclusive"), (2.6, "fail"), (None, "inconclusive")],
+    [
+        (1.4, "pass"),
+        (-1.4, "pass"),
+        (1.6, "inconclusive"),
+        (2.4, "inconclusive"),
+        (2.6, "fail"),
+        (None, "inconclusive"),
+    ],
 )
 def test_a_shift_is_judged_with_its_bound(shift: float | None, verdict: str) -> None:
     told = {each.name: each for each in measurements([found(loss_shift_db=shift)])}

@@ -1,0 +1,55 @@
+"""The client of a gateway: what it notices by itself, and what it says when a block under a lease goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.errors import InputError
+from bench.rack.client import RackClient, Served, find_gateway
+from bench.rack.errors import LeaseDeniedError
+from bench.rack.messages import Acquire, Release
+from tests.bench.rack.serving import Gateway, client
+from tests.bench.rack.virtual import eventually
+from twins.bus.address import BusAddress
+
+
+def test_a_gateway_that_was_killed_and_not_waited_for_has_ended(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        served = Served(pid=process.pid, dead_man=1, rack="r", topology="t", bus=BusAddress(host="127.0.0.1", port=1))
+        (tmp_path / "gateway.json").write_bytes(msgspec.json.encode(served))
+        assert find_gateway(tmp_path).pid == process.pid
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie from here on
+        with pytest.raises(InputError, match="has ended"):
+            find_gateway(tmp_path)
+
+
+def test_a_lease_that_is_lost_is_known_before_the_next_command(gateway: Gateway, ann: RackClient) -> None:
+    with client(gateway.folder, "bob") as bob, ann.lease(Acquire(("lv-3",), ttl=60.0), every=0.05) as held:
+        ann.check(held["token"])
+        bob.ask(Release(kick="lv-3"))
+
+        def lost() -> bool:
+            try:
+                ann.check(held["token"])
+            except LeaseDeniedError as error:
+                return "lease" in str(error) and "is over" in str(error)
+            return False
+
+        eventually(lost)
+
+
+def test_what_went_wrong_first_is_what_is_told(gateway: Gateway, ann: RackClient) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        client(gateway.folder, "bob") as bob,
+        ann.lease(Acquire(("lv-3",), ttl=60.0)),
+    ):
+        bob.ask(Release(kick="lv-3"))
+        raise ZeroDivisionError
