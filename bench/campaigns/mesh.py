@@ -1,4 +1,4 @@
-"""What campaigns share that simulate concentrators in the event engine: no messages, one concentrator after the other."""
+"""What campaigns share that simulate concentrators in the event engine: policies, judging by place, portraits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.field.errands import Worker
 from bench.field.ground import Ground, Result
@@ -39,9 +40,7 @@ def asked_after(policy: RecollectionPolicy, within: float) -> list[float]:
     return [float(time) for time in times if time < within]
 
 
-def collect(
-    worker: Worker, meters: int, window: float, rounds: int, policy: RecollectionPolicy, within: float
-) -> None:
+def collect(worker: Worker, meters: int, window: float, rounds: int, policy: RecollectionPolicy, within: float) -> None:
     """Readings of every half-hour, asked for again as the head-end does it while they can still be in time."""
     spread = min(float(meters), policy.interval * _PART)  # a request a second, as level (b) is fitted
     worker.readings(rounds, SLOT_SECONDS, window, asked_after(policy, within), spread)
@@ -79,8 +78,8 @@ def portrait(ground: Ground, result: Result) -> list[Exhibit]:
         CurvesExhibit(
             title="Arrival by depth, and air time",
             panels=(_arrival_panel(result), _air_panel(ground, result)),
-            caption=f"{table.concentrator}, event engine. Right: what each node sent in its worst hour, most first, against "
-            "what the rule allows.",
+            caption=f"{table.concentrator}, event engine. Right: what each node sent in its worst hour, most first, "
+            "against what the rule allows.",
         ),
         _relays(ground, result),
     ]
@@ -149,5 +148,5 @@ def _relays(ground: Ground, result: Result) -> TableExhibit:
     )
 
 
-def _short(values: np.ndarray) -> tuple[float, ...]:  # type: ignore[type-arg]
+def _short(values: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(f"{value:.5g}") for value in values)

@@ -50,10 +50,9 @@ def score(
             raise InputError(f"{name}: there is no such defect; {nearest(name, list(known))}")
     planted = [known[name] for name in defect] if defect else planted
     bench = Bench(loaded)
-    found = [bench.control(lane, planted) for lane in ("twin", "rack")]
-    found += [bench.defect(each) for each in planted if each.findable]
-    found += [bench.clean(lane, number, quick) for number in range(1, nights + 1) for lane in ("twin", "rack")]
-    cases = [case for case in found if case is not None]
+    cases = bench.controls(planted)
+    cases += [case for each in planted if each.findable and (case := bench.defect(each)) is not None]
+    cases += [case for number in range(1, nights + 1) for case in bench.clean(number, quick)]
 
     kind = "quick" if quick else "full"
     folder = results / "score" / f"{loaded.topology.name}-{loaded.sha256[:8]}-{kind}"

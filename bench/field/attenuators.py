@@ -1,4 +1,4 @@
-"""The link table and the attenuator matrix: what a place's attenuator takes so that its radio sees what its twin sees."""
+"""Link table and attenuator matrix: what a place's attenuator takes so that its radio sees what its twin sees."""
 
 from __future__ import annotations
 

@@ -62,8 +62,10 @@ class Worker:
         self._count = 0
         self._errands: list[tuple[Floats, Ints, int, list[Ints]]] = []
 
-    def readings(self, rounds: int, period: float, window: float, asked: Sequence[float], request_window: float) -> None:
-        """A reading of every meter in each of ``rounds``, at a random moment of ``window``, and asked for if missing."""
+    def readings(
+        self, rounds: int, period: float, window: float, asked: Sequence[float], request_window: float
+    ) -> None:
+        """A reading of every meter in each round, at a random moment of ``window``, and asked for if missing."""
         node = np.tile(np.arange(1, self._meters + 1), rounds)
         due = np.repeat(np.arange(rounds) * period, self._meters)
         sent = due + self._rng.random(len(due)) * window

@@ -87,9 +87,7 @@ def grounds(topology: Topology, most: int) -> list[Ground]:
     return found
 
 
-def mesh_of(
-    setting: MeshSetting, standing: Standing, outages: Sequence[Outage] = (), living: bool = False
-) -> Mesh:
+def mesh_of(setting: MeshSetting, standing: Standing, outages: Sequence[Outage] = (), living: bool = False) -> Mesh:
     """The mesh of a link table."""
     site, received, medium = standing.site, standing.links.received_dbm, medium_of(setting)
     return build_mesh(site.positions, medium, site.seed, received_dbm=received, outages=outages, living=living)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -62,10 +63,11 @@ def command(plan: Plan, folder: NightFolder, shard: Shard, places: Sequence[str]
         f"--bench-mode={shard.kind}",
         f"--bench-results={folder.path / RESULTS}",
         "--bench-resume",
-        f"--alluredir={folder.of_shard(shard) / 'allure'}",
         *(f"--bench-place={shard.kind}-{place}" for place in places),
         *(f"--deselect={_node_id(key)}" for key in without),
     ]
+    if find_spec("allure_pytest") is not None:
+        options.append(f"--alluredir={folder.of_shard(shard) / 'allure'}")
     options += [f"--bench-shard={shard.part}"] if shard.part else []
     options += [f"--bench-quarantine={plan.quarantine}"] if Path(plan.quarantine).is_file() else []
     options += [f"--bench-scale={shard.scale:g}"] if shard.scale is not None else []

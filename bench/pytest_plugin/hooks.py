@@ -170,9 +170,10 @@ class BenchHooks:
 
     def _really(self, item: pytest.Item, error: BaseException) -> BaseException:
         key = item.stash.get(_KEY, None)
-        if key is None or not is_products(error):
-            known = isinstance(error, MeterBenchError) and key is not None and not is_products(error)
-            return BenchError(f"{type(error).__name__}: {error}") if known else error
+        if key is None:
+            return error
+        if not is_products(error):
+            return BenchError(f"{type(error).__name__}: {error}") if isinstance(error, MeterBenchError) else error
         wrong = self.session.unsound()
         if wrong is not None:
             return BenchError(f"{wrong}; so this says nothing about the product: {first_line(error)}")

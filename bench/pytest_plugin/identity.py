@@ -20,11 +20,14 @@ _SHIPPED: Final = Path(bench.__file__).parent
 def test_id(item: pytest.Item, target: str | None) -> str:
     """pytest's node id without the target's part of its parameters.
 
-    A suite that ships with the bench is ``suites/test_….py::…`` wherever it is installed and run from.
+    A suite that ships with the bench is ``suites/test_….py::…`` wherever it is installed and run from. Any other file
+    outside of pytest's root is known by its name alone.
     """
     name = item.nodeid
     if item.path.is_relative_to(_SHIPPED):
         name = f"{item.path.relative_to(_SHIPPED).as_posix()}::{name.partition('::')[2]}"
+    elif not item.path.is_relative_to(item.config.rootpath):  # the way there is another one from elsewhere
+        name = f"{item.path.name}::{name.partition('::')[2]}"
     if target is None:
         return name
     for end in (f"[{target}]", f"-{target}]"):

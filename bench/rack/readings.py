@@ -82,7 +82,7 @@ class Readings:
                     way.meter.close()
 
     def radio(self, place: str, action: str, count: int = 1) -> dict[str, Any]:
-        """Do something with the stick of a place: how its radio stands then, or what a probe of ``count`` requests found.
+        """Do something with the stick of a place: how its radio stands then, or what ``count`` probes found.
 
         Raises as :meth:`read`.
         """

@@ -21,12 +21,30 @@ What: TypeAlias = Literal["defect", "control", "clean"]
 """*control*: what finds defects, on the topology as it is; a test that fails there proves nothing. *clean*: the same
 with another seed, so other meters; what fails there is a false alarm."""
 
+_MESH: Final = {
+    "name": "mesh",
+    "utility": "tepco",
+    "medium": "multihop",
+    "concentrators": 1,
+    "meters_per_concentrator": 60,
+    "generation_mix": {"next": 1},
+}
+"""Where defects of the field are planted: a rack has no mesh."""
+
+_IN_MESH: Final = 6
+"""Meters of the mesh that have a defect of the field."""
+
+_WITH_TESTS: Final[tuple[Lane, ...]] = ("twin", "rack")
+
 _FINENESS: Final = 0.3
 """What one count of a register may make of a dose, in %: the planted errors are five times that, and more."""
 
+_REQUESTS: Final = 40
+"""Requests at each step of a field sweep: a planted deafness is many steps."""
+
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One topology to run something on. ``tests`` are run by pytest at ``places``, ``metrology`` by the campaign."""
+    """One topology to run something on: ``tests`` by pytest at ``places``, and a ``campaign``."""
 
     name: str
     what: What
@@ -34,7 +52,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     content: dict[str, Any]
     places: tuple[str, ...]
     tests: tuple[str, ...] = ()
-    metrology: tuple[str, ...] = ()
+    campaign: str = ""
     scale: float = PACE
 
 
@@ -62,28 +80,55 @@ class Bench:
 
     def defect(self, planted: Planted) -> Case | None:
         """A defect alone; None where the topology has nothing to plant it in."""
+        name = f"defect {planted.name}"
+        if planted.lane == "field":
+            defect = {"kind": planted.kind, "meters": _IN_MESH, **planted.fields}
+            return self._in_mesh(name, "defect", planted.campaign, [defect])
         at = self._at(planted.lane)
         if not at:
             return None
         defect = {"kind": planted.kind, "meters": [each.meter for each in at], **planted.fields}
-        return self._case(f"defect {planted.name}", "defect", planted.lane, planted.tests, planted.metrology, [defect])
+        settings = self._settings(planted.campaign, planted.metrology)
+        return self._case(name, "defect", planted.lane, planted.tests, planted.campaign, settings, [defect])
 
-    def control(self, lane: Lane, planted: Sequence[Planted]) -> Case | None:
-        """All that finds something there, on sound meters."""
-        mine = [each for each in planted if each.lane == lane]
-        tests = tuple(dict.fromkeys(test for each in mine for test in each.tests))
-        metrology = tuple(dict.fromkeys(test for each in mine for test in each.metrology))
-        if not self._at(lane) or not (tests or metrology):
-            return None
-        return self._case(f"control {lane}", "control", lane, tests, metrology, [])
+    def controls(self, planted: Sequence[Planted]) -> list[Case]:
+        """All that finds something, on sound meters: of twins, of the place, of the mesh by campaign."""
+        found = []
+        for lane in _WITH_TESTS:
+            mine = [each for each in planted if each.lane == lane]
+            tests = tuple(dict.fromkeys(test for each in mine for test in each.tests))
+            if self._at(lane) and tests:
+                found.append(self._case(f"control {lane}", "control", lane, tests))
+        for name, lane in dict.fromkeys((each.campaign, each.lane) for each in planted if each.campaign):
+            if lane == "field":
+                found.append(self._in_mesh(f"control {name}", "control", name, []))
+            elif self._at(lane):
+                wanted = dict.fromkeys(test for each in planted for test in each.metrology)
+                found.append(
+                    self._case(f"control {name}", "control", lane, (), name, self._settings(name, tuple(wanted)))
+                )
+        return found
 
-    def clean(self, lane: Lane, number: int, quick: bool) -> Case | None:
+    def clean(self, number: int, quick: bool) -> list[Case]:
         """A clean night with another seed: quick ones run what finds defects, others all suites."""
-        if not self._at(lane):
-            return None
         seed = self.loaded.topology.seed + number
         tests = tuple(finder_tests()) if quick else ()
-        return self._case(f"clean {lane} {number}", "clean", lane, tests, (), [], seed)
+        lanes = [lane for lane in _WITH_TESTS if self._at(lane)]
+        return [self._case(f"clean {lane} {number}", "clean", lane, tests, seed=seed) for lane in lanes]
+
+    def _settings(self, campaign: str, metrology: tuple[str, ...]) -> dict[str, Any]:
+        """Settings of a campaign for the place: what is planted is large, so coarse and short will do."""
+        place = {"places": [each.place for each in self._at("rack")]}
+        if campaign == "metrology":
+            return place | {"tests": list(metrology), "fineness": _FINENESS}
+        return place | {"requests": _REQUESTS}
+
+    def _in_mesh(self, name: str, what: What, campaign: str, defects: list[dict[str, Any]]) -> Case:
+        """A mesh in place of the topology's own areas, in virtual time."""
+        clock = {"mode": "virtual", "start": self.loaded.topology.clock.start.isoformat()}
+        content: dict[str, Any] = {"name": "mesh", "seed": self.loaded.topology.seed, "clock": clock, "areas": [_MESH]}
+        content |= {"defects": defects} if defects else {}
+        return Case(name=name, what=what, lane="field", content=content, places=(), campaign=campaign)
 
     def _at(self, lane: Lane) -> list[Target]:
         return self.twins if lane == "twin" else [self.place] if self.place is not None else []
@@ -94,20 +139,19 @@ class Bench:
         what: What,
         lane: Lane,
         tests: tuple[str, ...],
-        metrology: tuple[str, ...],
-        defects: list[dict[str, Any]],
+        campaign: str = "",
+        settings: dict[str, Any] | None = None,
+        defects: Sequence[dict[str, Any]] = (),
         seed: int | None = None,
     ) -> Case:
-        content = dict(self._plain) | ({"defects": defects} if defects else {})
+        content = dict(self._plain) | ({"defects": list(defects)} if defects else {})
         content |= {} if seed is None else {"seed": seed}
-        at = self._at(lane)
-        if metrology:
-            campaigns = dict(content.get("campaigns") or {})
-            own = dict(campaigns.get("metrology") or {})
-            own |= {"places": [each.place for each in at], "tests": list(metrology), "fineness": _FINENESS}
-            content["campaigns"] = campaigns | {"metrology": own}
-        places = () if lane == "twin" else tuple(each.id for each in at)  # twins: the head-end's fleet belongs to them
-        return Case(name=name, what=what, lane=lane, content=content, places=places, tests=tests, metrology=metrology)
+        if campaign:
+            campaigns, key = dict(content.get("campaigns") or {}), campaign.replace("-", "_")
+            content["campaigns"] = campaigns | {key: dict(campaigns.get(key) or {}) | (settings or {})}
+        # Of twins all are tested, with the head-end's fleet, which belongs to no one of them.
+        places = () if lane == "twin" else tuple(each.id for each in self._at(lane))
+        return Case(name=name, what=what, lane=lane, content=content, places=places, tests=tests, campaign=campaign)
 
 
 def write_topology(case: Case, folder: Path) -> Path:

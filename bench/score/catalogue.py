@@ -15,26 +15,32 @@ import msgspec
 from bench.suites.support import finders
 from twins.catalogue import DEFECTS
 
-Lane: TypeAlias = Literal["twin", "rack"]
-"""Where a defect is planted, and who may run beside whom: an emulated rack has its addresses for itself."""
+Lane: TypeAlias = Literal["twin", "rack", "field"]
+"""Where a defect is planted: a twin of each kind, the meter of a place, some meters of a mesh."""
 
 _VARIED: Final = "hidden-error"
 _FIELDS: Final[dict[str, dict[str, Any]]] = {"late": {"minutes": 50}}
 """Figures that a defect of the twins needs. Late by 50 minutes: more than half of all values miss the hour."""
 
+_CAMPAIGNS: Final = {"ignores-air-time": "five-minute", "five-minute-late": "five-minute", "never-rejoins": "outage"}
+"""Campaigns that find defects of the field, by defect."""
+
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A defect ``hidden-error`` with figures of its own; ``metrology`` are tests of that campaign which find it."""
+    """A defect ``hidden-error`` with figures of its own; ``metrology`` are tests of that campaign which find it,
+    ``field_sweep`` says that the campaign of this name does."""
 
     errors: dict[str, float | bool]
     requirement: str
     text: str
     tests: tuple[str, ...] = ()
     metrology: tuple[str, ...] = ()
+    field_sweep: bool = False
 
 
 class Planted(msgspec.Struct, frozen=True, kw_only=True):
-    """One defect to plant: its ``kind`` and ``fields`` in a topology, and what should find it."""
+    """One defect to plant: its ``kind`` and ``fields`` in a topology, and what should find it: tests of the suites, or
+    a campaign (of ``metrology`` these tests)."""
 
     name: str
     kind: str
@@ -45,11 +51,12 @@ class Planted(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     tests: tuple[str, ...] = ()
     metrology: tuple[str, ...] = ()
+    campaign: str = ""
 
     @property
     def findable(self) -> bool:
         """Whether anything is named that should find it."""
-        return bool(self.tests or self.metrology)
+        return bool(self.tests or self.campaign)
 
 
 def all_planted() -> list[Planted]:
@@ -60,11 +67,12 @@ def all_planted() -> list[Planted]:
             name=name,
             kind=name,
             fields=_FIELDS.get(name, {}),
-            lane="twin",
+            lane="field" if defect.route == "field" else "twin",
             route=defect.route,
             requirement=defect.requirement,
             text=defect.text,
             tests=found_by.get(name, ()),
+            campaign=_CAMPAIGNS.get(name, ""),
         )
         for name, defect in DEFECTS.items()
         if name != _VARIED
@@ -80,6 +88,7 @@ def all_planted() -> list[Planted]:
             text=variant.text,
             tests=variant.tests,
             metrology=variant.metrology,
+            campaign="metrology" if variant.metrology else "field-sweep" if variant.field_sweep else "",
         )
         for name, variant in _variants().items()
     ]

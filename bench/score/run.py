@@ -68,11 +68,14 @@ class Book:
 
 
 def run_cases(cases: Sequence[Case], book: Book, say: Callable[[str], None], abort: threading.Event) -> bool:
-    """Run what has no outcome yet, the two lanes side by side; False when the user wanted no more."""
-    lanes: dict[str, queue.SimpleQueue[Case]] = {"twin": queue.SimpleQueue(), "rack": queue.SimpleQueue()}
+    """Run what has no outcome yet, one case on the rack beside one elsewhere; False when the user wanted no more.
+
+    An emulated rack has its addresses for itself, so only one runs at a time.
+    """
+    rack, others = queue.SimpleQueue[Case](), queue.SimpleQueue[Case]()
     for case in cases:
         if case.name not in book.outcomes:
-            lanes[case.lane].put(case)
+            (rack if case.lane == "rack" else others).put(case)
     faults: list[BaseException] = []
 
     def worker(lane: queue.SimpleQueue[Case]) -> None:
@@ -86,7 +89,7 @@ def run_cases(cases: Sequence[Case], book: Book, say: Callable[[str], None], abo
             faults.append(error)
             abort.set()
 
-    threads = [threading.Thread(target=worker, args=(lane,)) for lane in lanes.values()]
+    threads = [threading.Thread(target=worker, args=(lane,)) for lane in (rack, others)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -105,10 +108,10 @@ def run_case(case: Case, abort: threading.Event) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="score-") as folder:
         work = Path(folder)
         topology = write_topology(case, work)
-        if case.tests or not case.metrology:
+        if case.tests or not case.campaign:
             _run_tests(case, topology, work, abort, failed, passed, errors)
-        if case.metrology and not abort.is_set():
-            _run_metrology(topology, work, abort, failed, passed, errors)
+        if case.campaign and not abort.is_set():
+            _run_campaign(case.campaign, topology, work, abort, failed, passed, errors)
     return Outcome(
         name=case.name,
         what=case.what,
@@ -146,10 +149,16 @@ def _run_tests(
         errors.append(f"pytest ended with {code}: {words}")
 
 
-def _run_metrology(
-    topology: Path, work: Path, abort: threading.Event, failed: dict[str, str], passed: list[str], errors: list[str]
+def _run_campaign(
+    campaign: str,
+    topology: Path,
+    work: Path,
+    abort: threading.Event,
+    failed: dict[str, str],
+    passed: list[str],
+    errors: list[str],
 ) -> None:
-    line = [sys.executable, "-m", "bench.cli.main", "run", str(topology), "--campaign", "metrology", "--json", "-q"]
+    line = [sys.executable, "-m", "bench.cli.main", "run", str(topology), "--campaign", campaign, "--json", "-q"]
     code, words = _run([*line, "--results", str(work / "runs")], work, abort)
     try:
         outcome: dict[str, Any] = json.loads(words)
@@ -157,13 +166,13 @@ def _run_metrology(
         errors.append(f"bench run ended with {code}: {words}")
         return
     for each in outcome["measurements"]:
-        name = f"metrology: {each['name']} @ {each['place'] or 'rack'}"
+        name = f"{campaign}: {each['name']}" + (f" @ {each['place']}" if each["place"] else "")
         if each["verdict"] == "fail":
             failed[name] = f"{each['value']} {each['unit']}, {each['point'] or ''}".strip(", ")
         elif each["verdict"] == "pass" and (each["low"], each["high"]) != (None, None):
             passed.append(name)
     if outcome["verdict"] in ("error", "aborted"):
-        errors.append(f"the campaign metrology ended in {outcome['verdict']}")
+        errors.append(f"the campaign {campaign} ended in {outcome['verdict']}")
 
 
 def _run(line: Sequence[str], work: Path, abort: threading.Event) -> tuple[int, str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.pytest_plugin.specimen import Specimen
 
 
-_OFF_S = 2.0
+_OFF_S = 1.0
 
 
 @pytest.mark.requirement("M11")

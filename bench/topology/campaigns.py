@@ -161,9 +161,9 @@ class Capacity(Campaign):
     modes: Annotated[tuple[Literal["1b", "2b", "3", "4b", "5"], ...], Field(min_length=1)] = Field(
         default=("1b", "2b"), description="Radio modes."
     )
-    meters: Annotated[
-        tuple[Annotated[WholeNumber, Field(ge=1, le=MOST_METERS)], ...], Field(min_length=1)
-    ] = Field(default=(50, 100, 250, 500, 1000), description="Numbers of meters to try, rising.")
+    meters: Annotated[tuple[Annotated[WholeNumber, Field(ge=1, le=MOST_METERS)], ...], Field(min_length=1)] = Field(
+        default=(50, 100, 250, 500, 1000), description="Numbers of meters to try, rising."
+    )
     sites: Annotated[WholeNumber, Field(ge=1, le=50)] = Field(
         default=3, description="Sites for each class; the worst one counts."
     )
@@ -176,6 +176,21 @@ class Capacity(Campaign):
         if list(self.meters) != sorted(set(self.meters)):
             reject(Fault(("meters",), "does not rise", "give the numbers from small to large, each once"))
         return self
+
+
+class OutageCampaign(Campaign):
+    """The campaign `outage`: meters lose their network for a while, join again, and their values are recovered."""
+
+    slots: Annotated[WholeNumber, Field(ge=2, le=7 * SLOTS_PER_DAY)] = Field(
+        default=16, description="How long values are due, in half-hours."
+    )
+    begin: Annotated[Number, Field(ge=0)] = Field(
+        default=7200.0, description="Seconds after the start at which it becomes dark."
+    )
+    minutes: Annotated[Number, Field(ge=1, le=4320)] = Field(default=120.0, description="How long it stays dark.")
+    meters: Annotated[WholeNumber, Field(ge=1)] | None = Field(
+        default=None, description="At most so many meters go dark, whole concentrators, area by area; all if not given."
+    )
 
 
 class Campaigns(Table):
@@ -192,7 +207,11 @@ class Campaigns(Table):
     )
     capacity: Capacity = Field(default=Capacity(), description="Find how many meters a concentrator bears.")
 
+    outage: OutageCampaign = Field(
+        default=OutageCampaign(), description="Let meters lose their network, join again, and be collected in full."
+    )
+
     @property
     def each(self) -> tuple[Campaign, ...]:
         """The campaigns."""
-        return (self.collection, self.metrology, self.field_sweep, self.five_minute, self.capacity)
+        return (self.collection, self.metrology, self.field_sweep, self.five_minute, self.capacity, self.outage)

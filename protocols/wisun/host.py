@@ -19,8 +19,8 @@ class Timing:
     """Deadlines in seconds and numbers of attempts.
 
     Scans of duration 6, 7 and 8 take 17.5, 34.7 and 69 s: about two minutes over all retries (§2.2). PANA takes up to
-    one minute (§2.2). How long a stick may take for a plain command, and a meter to confirm the end of a session, is our
-    own choice: the next session resets the stick, so nothing hangs on a farewell.
+    one minute (§2.2). How long a stick may take for a plain command, and a meter to confirm the end of a session, is
+    our own choice: the next session resets the stick, so nothing hangs on a farewell.
     """
 
     command: float = 5.0

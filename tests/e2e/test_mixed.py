@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from pathlib import Path
@@ -37,10 +38,8 @@ def watch(run: BenchRun) -> list[dict[str, Any]]:
     """Truths about the emulated rack, as often as they can be had, while the run lasts."""
     client, truths = EmulatorClient(run.folder / "rack"), []
     while run.alive():
-        try:
+        with contextlib.suppress(EmulatorError):
             truths.append(client.truth())
-        except EmulatorError:
-            pass
         time.sleep(0.02)
     return truths
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from twins.field.causes import IMPOSED
 from twins.field.checks import FieldError, is_positive, need
+from twins.field.dark import Dark, Spell
 from twins.field.interface import Passage
 from twins.field.media.base import Medium, Place, draw
 from twins.field.media.cellular import Cellular
@@ -48,7 +49,7 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ``medium`` is the plan's where it is empty. ``table``: the mesh's statistics; None for those that ship.
     ``fallback``: meters that the mesh does not reach have a 1:N link. ``deep_share``: 1:N meters with deep coverage;
     below 0: as usual. ``loss``: mean share that single sendings lose on top, unevenly between concentrators;
-    ``slowness``: factor on all delays but the meters' own choice of when to send.
+    ``slowness``: factor on all delays but the meters' own choice of when to send. ``dark``: spells without network.
     """
 
     medium: MediumName | Literal[""] = ""
@@ -60,6 +61,7 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     wide_area: WideAreaSetting = WideAreaSetting()
     loss: float = 0.0
     slowness: float = 1.0
+    dark: tuple[Dark, ...] = ()
 
     def __post_init__(self) -> None:
         need(0 <= self.loss < 1, "a share of messages that are lost lies between 0 and 1")
@@ -136,6 +138,7 @@ class _Area:
         if medium in ("multihop", "plc"):
             self._behind = WideArea(place, media().wide_area, field.wide_area, field.slowness)
         self.imposed = _imposed(place, field.loss, name)
+        self._spells = [Spell(place, dark, number) for number, dark in enumerate(field.dark)]
 
     def reading(self, index: NDArray[np.int64], slot: int) -> Passage:
         rows, own = index - self._place.start, keys(self._place.seed, index)
@@ -145,6 +148,8 @@ class _Area:
         if self.imposed is not None:
             luck = draw(self._place.seed, own, "imposed", "reading", slot)
             self._impose(found, luck < self.imposed[self._place.concentrator(rows)])
+        for spell in self._spells:
+            spell.reading(found, rows, slot)
         return found
 
     def exchange(self, index: NDArray[np.int64], occasion: int, now: float) -> Passage:
@@ -155,6 +160,8 @@ class _Area:
         if self.imposed is not None:
             luck = draw(self._place.seed, own, "imposed", "exchange", occasion)
             self._impose(found, luck < 1 - (1 - self.imposed[self._place.concentrator(rows)]) ** 2)
+        for spell in self._spells:
+            spell.exchange(found, rows, now)
         return found
 
     @staticmethod

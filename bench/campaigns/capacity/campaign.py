@@ -39,7 +39,9 @@ class Capacity:
     def summary(self) -> dict[str, Any]:
         """What is tried."""
         own = self._settings
-        what = f"{own.meters[0]} to {own.meters[-1]} meters at a concentrator in {len(own.area_classes)} classes of areas"
+        what = (
+            f"{own.meters[0]} to {own.meters[-1]} meters at a concentrator in {len(own.area_classes)} classes of areas"
+        )
         modes = f"in {'modes' if len(own.modes) > 1 else 'mode'} {' and '.join(own.modes)}"
         return {"tested": f"{what}, {modes}, on {own.sites} sites each, frame by frame"}
 
@@ -90,8 +92,8 @@ def _table(reached: dict[tuple[str, str, str], int], most: int) -> Exhibit:
         headers=("Class", "Mode", *(load.name.capitalize() for load in LOADS)),
         rows=rows,
         right=tuple(range(2, 2 + len(LOADS))),
-        caption="The largest number tried up to which every reading came within 60 minutes on every site. Where the mesh "
-        "reached all meters and nothing was late, more could follow: the event engine bears no more than 1,000.",
+        caption="The largest number tried up to which every reading came within 60 minutes on every site; of meters "
+        "that the mesh reaches. The event engine bears no more than 1,000.",
     )
 
 
@@ -113,7 +115,9 @@ def _curves(trials: list[Trial]) -> list[Exhibit]:
             if mine and (not load.asks or min(t.on_time for t in mine) < 1):
                 missing = tuple(100 * (1 - t.on_time) for t in mine)
                 curves.append(Curve(label=f"{mode}: {load.name}", x=tuple(float(t.meters) for t in mine), y=missing))
-        panels.append(Panel(curves=tuple(curves), x_label="meters", y_label="% late or missing, worst site", title=name))
+        panels.append(
+            Panel(curves=tuple(curves), x_label="meters", y_label="% late or missing, worst site", title=name)
+        )
     return [
         CurvesExhibit(
             title="What is late or missing, over the number of meters",

@@ -22,7 +22,7 @@ _TAIL: Final = 3600.0
 
 
 class Load(NamedTuple):
-    """What is asked of a concentrator: a window to send in, a share of meters with live 5-minute values, asking again."""
+    """What is asked of a concentrator: s to send in, share of meters with 5-minute values, whether one asks again."""
 
     name: str
     window: float

@@ -94,9 +94,7 @@ class FieldSweep:
 
         def work() -> None:
             try:
-                self._sweeps = sweep(
-                    client, self._inventory, self._places, self._links, self._plan, run.note, stop
-                )
+                self._sweeps = sweep(client, self._inventory, self._places, self._links, self._plan, run.note, stop)
             except Exception as error:  # raised again where the run hears it
                 failures.append(error)
 

@@ -144,8 +144,8 @@ def exhibits(sweeps: Sequence[Sweep], found: Sequence[Found], plan: Plan, twins:
             CurvesExhibit(
                 title="Lost requests over attenuation",
                 panels=pictures,
-                caption=f"Requests that nobody acknowledged after {plan.tries} tries: counted over the stick (bars: 95 %), by "
-                "theory at the level that the stick shows, and between two twins of the event engine at that level.",
+                caption=f"Requests that nobody acknowledged after {plan.tries} tries: counted over the stick (bars: "
+                "95 %), by theory at the level that the stick shows, and between two twins of the event engine at it.",
             )
         )
         exhibits.append(CurvesExhibit(title="Level over attenuation", panels=(_level_panel(shown, plan),)))
@@ -216,8 +216,8 @@ def _table(found: Sequence[Found]) -> TableExhibit:
         headers=("Place", "Meter", *(header for header, _ in columns), "Fault"),
         rows=rows,
         right=tuple(range(2, 2 + len(columns))),
-        caption="The attenuator was also set so that a radio sees what its twin sees in the link table. Its steps and its range "
-        "left so many dB over; beyond those, the stick heard so much more than the table says.",
+        caption="The attenuator was also set so that a radio sees what its twin sees in the link table. Its steps and "
+        "its range left so many dB over; beyond those, the stick heard so much more than the table says.",
     )
 
 

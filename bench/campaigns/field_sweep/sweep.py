@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 
 @dataclass
 class Level:
-    """What a scan found at a setting: dBm, None where the meter was not heard or the stick shows an end of its scale."""
+    """What a scan found at a setting: level and s, None where the meter was not heard; ``why`` it was not."""
 
     db: float
     rssi_dbm: float | None
@@ -216,9 +216,7 @@ class Sweeper:
         return not self._stop.is_set()
 
 
-def sweep_place(
-    client: RackClient, token: str, found: Sweep, plan: Plan, note: Note, stop: threading.Event
-) -> None:
+def sweep_place(client: RackClient, token: str, found: Sweep, plan: Plan, note: Note, stop: threading.Event) -> None:
     """Sweep one place into ``found``; what goes wrong stands in its ``fault``, a lost lease is raised."""
     try:
         Sweeper(client, token, found, plan, note, stop).run()

@@ -60,7 +60,7 @@ def twin_lost(levels_dbm: Sequence[float], tries: int, seed: int) -> NDArray[np.
         pair = standing._replace(ether=standing.ether._replace(gain_mw=gain), mac=standing.mac._replace(retries=1))
         window = 2.0 * _TWIN_PACKETS  # s: a request at a time, and far from the hour's limit
         meter = readings(2, seed, 0.0, psdu)
-        at = np.arange(_TWIN_PACKETS) * (window / _TWIN_PACKETS)
+        at = np.linspace(0.0, window, _TWIN_PACKETS, endpoint=False)
         traffic = meter._replace(
             at=at,
             origin=np.ones(len(at), np.int64),

@@ -1,4 +1,4 @@
-"""The campaign as a run: concentrators of a topology frame by frame, other media by their statistics, twins by what they keep."""
+"""The campaign as a run: concentrators frame by frame, other media by their statistics, twins by what they keep."""
 
 from __future__ import annotations
 

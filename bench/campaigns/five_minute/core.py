@@ -1,4 +1,4 @@
-"""Readings, live 5-minute values and 5-minute records in one mesh; 5-minute values over other media; twins that keep them."""
+"""Readings, live 5-minute values and records of them in one mesh; the same over other media; twins that keep them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.campaigns.mesh import BABBLE_EVERY, collect
 from bench.field.errands import Worker
@@ -34,7 +35,7 @@ class Shares(NamedTuple):
     record: float
 
 
-def chosen(meters: int, share: float, seed: int, what: str) -> np.ndarray:  # type: ignore[type-arg]
+def chosen(meters: int, share: float, seed: int, what: str) -> NDArray[np.int64]:
     """So large a share of nodes 1 … ``meters``, one at least, by the seed."""
     draw = np.random.Generator(np.random.PCG64(int(salt(seed, "five-minute", what))))
     count = max(1, int(np.ceil(share * meters)))

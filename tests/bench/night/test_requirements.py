@@ -49,7 +49,7 @@ def test_rows_without_anything_are_open_and_served_ones_wait_for_a_run() -> None
     found = by_id()
     assert {each.state for each in found.values()} == {"open", "served"}
     assert all((each.state == "open") == (not each.serves) for each in found.values())
-    assert found["A5"].judged_by[0].startswith("collection: ")
+    assert any(each.startswith("collection: ") for each in found["A5"].judged_by)
     assert found["A4"].defects == ("resend-differs",)
 
 

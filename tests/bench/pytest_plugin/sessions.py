@@ -49,7 +49,18 @@ class Session:
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", *map(str, arguments)]
+    return [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:hypothesispytest",
+        *map(str, arguments),
+    ]
 
 
 def session(folder: Path, *arguments: str | Path, results: Path | None = None) -> Session:

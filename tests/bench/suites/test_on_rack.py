@@ -9,7 +9,7 @@ import pytest
 from tests.bench.pytest_plugin.sessions import SUITES, session, write
 from tests.bench.rack.emulated import topology
 
-OWN = '''\
+OWN = """\
 import pytest
 
 
@@ -33,14 +33,14 @@ def test_meets_an_instrument_that_fails(meter, place):
     if place.name == "lv-2":
         place.emulator.fault("analyser-1", "lost-socket")
     assert place.name == "lv-1", "a failure that is no product's"
-'''
+"""
 
 
 @pytest.mark.slow
 @pytest.mark.requirement("U6", "U7", "U10")
 def test_places_twins_and_faults_of_the_bench_are_told_apart(tmp_path: Path) -> None:
     write(tmp_path, OWN)
-    names = ("registers", "security", "control", "metrology", "power_cuts")
+    names = ("metrology", "power_cuts")
     suites = [SUITES / f"test_{name}.py" for name in names]
     places = [argument for name in ("lv-1", "lv-2", "lv-current") for argument in ("--bench-place", name)]
     done = session(
