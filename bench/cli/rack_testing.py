@@ -37,6 +37,7 @@ class OnAir(Enum):
     JOIN = "join"
     STATUS = "status"
     LEAVE = "leave"
+    PROBE = "probe"
 
 
 Word = Enum("Word", {word.upper(): word for word in get_args(MeterWord)})  # type: ignore[misc]
@@ -93,10 +94,14 @@ def radio(
     place: PlaceName,
     action: Annotated[OnAir, typer.Argument(show_default=False)],
     token: Token,
+    count: Annotated[int, typer.Option(min=1, max=1000, help="Requests of a probe.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Have a place's stick look for its meter, join it, tell how it stands, or leave; minutes may pass on air."""
-    tell(place, ctx.obj.ask(Radio(place, token, action.value)), as_json)
+    """Have a place's stick look for its meter, join it, tell how it stands, or leave; minutes may pass on air.
+
+    probe sends small requests over the session that stands, and counts those that the meter's radio acknowledged.
+    """
+    tell(place, ctx.obj.ask(Radio(place, token, action.value, count)), as_json)
 
 
 def meter(

@@ -65,11 +65,17 @@ def _curves(exhibit: CurvesExhibit, name: str) -> str:
 
 
 def _panel(axes: Axes, panel: Panel) -> None:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
     from bench.report.svg import DASHES, LINES, RED
 
     axes.set_title(panel.title)
     axes.set_xscale(panel.x_scale)
     axes.set_yscale(panel.y_scale)
+    for scale, axis in ((panel.x_scale, axes.xaxis), (panel.y_scale, axes.yaxis)):
+        if scale == "log":  # whose own labels are formulas
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_locator(NullLocator())
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
     for curve, color, dash, mark in zip(panel.curves, cycle(LINES), cycle(DASHES), cycle(_MARKS), strict=False):

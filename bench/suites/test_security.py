@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.suites.support import Tape, restored, taped
-from hil_drivers.errors import AnswerError, LinkError, RefusedError, UnsupportedError
-from protocols.dlms.apdu import EXCEPTION_RESPONSE
+from hil_drivers.errors import AnswerError, LinkError, RefusedError
+from hil_drivers.meters.dlms_names import ENERGIES
+from hil_drivers.meters.dlms_reading import DlmsReading
+from hil_drivers.meters.dlms_session import DlmsSession
+from protocols.dlms.apdu import EXCEPTION_RESPONSE, Attribute
 
 if TYPE_CHECKING:
     from bench.pytest_plugin.specimen import Specimen
 
 
 _REFUSED = (RefusedError, AnswerError)
+_ENERGY = Attribute(3, ENERGIES["import_wh"], 2)
 _NOBODYS_KEY = "5A" * 16
 
 
@@ -30,11 +34,14 @@ def test_a_wrong_password_is_refused(meter: Specimen) -> None:
 @pytest.mark.requirement("X2")
 @pytest.mark.needs("dlms")
 def test_who_says_nothing_reads_nothing_of_the_home(meter: Specimen) -> None:
-    """The public client has the clock, and no energy."""
+    """The public client has the clock, and no energy; it is asked past our own reader, which would not even ask."""
     public = meter.another("dlms", 10.0, client="public")
+    assert isinstance(public, DlmsReading)
     public.clock()
-    with pytest.raises((*_REFUSED, UnsupportedError)):
-        public.registers()
+    public.close()
+    session = DlmsSession(public.address)
+    with contextlib.closing(session), pytest.raises(_REFUSED):
+        session.run(lambda client: client.get(_ENERGY))
 
 
 @pytest.mark.requirement("X5")
