@@ -94,7 +94,7 @@ def _answers(data: bytes) -> None:
         found = answers.to(topic, raw if what & 2 else sealed(meter, raw, count))
         if found is not None:
             assert len(list(decoded([found.packet]))) == 1
-    assert len(answers._heard) <= _PLAN.meters
+    assert len(answers._requests._heard) <= _PLAN.meters
     assert answers.to(down_topic(_PLAN, _METER), request(_METER, FIRST_SLOT, FIRST_SLOT + 2, 1 << 20)) is not None
 
 

@@ -10,6 +10,7 @@ import pytest
 from bench.campaigns.metrology import Findings, MetrologyPlan, Row, run
 from bench.campaigns.metrology.points import Kind
 from bench.errors import InputError
+from bench.rack.messages import SetHealth
 from bench.topology.campaigns import Metrology
 from tests.bench.rack.emulated import Emulation, topology
 from tests.bench.rack.serving import client, place, serving
@@ -29,9 +30,11 @@ def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulation]:
 
 
 def measured(rack: Emulation, note: Callable[[str], None], stop: threading.Event, **settings: object) -> Findings:
-    """What a campaign finds; afterwards its leases are back and the source is off."""
+    """What a campaign finds on fit places; afterwards its leases are back and the source is off."""
     plan = MetrologyPlan(Metrology(**settings), rack.clock, SCALE)  # type: ignore[arg-type]
     with client(rack.folder) as asking:
+        for name in ("next-1", "next-2"):
+            asking.ask(SetHealth(name, "good", "mended after the test before"))
         findings = run(asking, rack.inventory, plan, note, stop)
         assert [place(asking, name)["state"] for name in ("next-1", "next-2")] == ["idle", "idle"]
     assert rack.volts("source-2") == 0
