@@ -107,10 +107,10 @@ class YokogawaWt:
         def job() -> list[float]:
             wanted = (self.session.connect(), items)
             if wanted != self._asked:
+                chosen = (f":NUM:NORM:ITEM{place} {item}" for place, item in enumerate(items, 1))
+                # One message: it arrives whole or not at all, so a lost choice shows in the number of values.
                 self.session.write(
-                    "COMM:REM ON;:COMM:HEAD OFF;:NUM:FORM ASC",
-                    f"NUM:NORM:NUM {len(items)}",
-                    *(f"NUM:NORM:ITEM{place} {item}" for place, item in enumerate(items, 1)),
+                    ";".join(("COMM:REM ON", ":COMM:HEAD OFF", ":NUM:FORM ASC", f":NUM:NORM:NUM {len(items)}", *chosen))
                 )
                 self._asked = wanted
             values = self.session.query("NUM:NORM:VAL?", _numbers)

@@ -54,7 +54,7 @@ def test_a_dip_goes_down_and_comes_back(rack: VirtualRack, desk: OwnDesk, token:
 
 @pytest.mark.parametrize("rack", PLAYERS, indirect=True)
 def test_ramps_are_ramps(rack: VirtualRack, desk: OwnDesk, token: str) -> None:
-    segments = (Segment(60.0, 0.4, ramp=True), Segment(60.0, 0.2), Segment(100.0, 0.4, ramp=True))
+    segments = (Segment(60.0, 1.2, ramp=True), Segment(60.0, 0.8), Segment(100.0, 0.4, ramp=True))
     with ThreadPoolExecutor(1) as thread:
         played = thread.submit(desk.play, "ann", Play("lv-1", token, segments))
         eventually(lambda: 65 < rack.volts() < 95)
