@@ -2,7 +2,8 @@
 
 A driver's module is imported when the first of its instruments is opened, so that reading a topology needs none of
 them. To add one: a line in ``DRIVERS``; ``factory`` is called with the address and the settings as keywords and returns
-an instrument that is connected and whose identity has been asked.
+an instrument that is connected and whose identity has been asked (a bridge of which nothing is heard while the line
+behind it is dead excepted).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Kind(Enum):
     LOAD = "load"
     ATTENUATOR = "attenuator"
     RELAY = "relay"
+    BRIDGE = "bridge"
 
 
 class Instrument(Protocol):
@@ -105,5 +107,11 @@ DRIVERS: Final[Mapping[str, Driver]] = {
         "hil_drivers.relays.outlets:Outlets",
         ("dialect", "user", "password", "model", "settle_s", "timeout_s"),
         channels=True,
+    ),
+    "plc-transparent": Driver(
+        Kind.BRIDGE,
+        "PLC bridges that only forward",
+        "hil_drivers.bridges.transparent:TransparentBridge",
+        ("maker", "number", "timeout_s"),
     ),
 }

@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--bench-patience",
         type=float,
-        default=30.0,
+        default=40.0,
         metavar="SECONDS",
         help="longest wait of a test",
     )

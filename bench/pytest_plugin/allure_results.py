@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from bench.pytest_plugin.measuring import Measure
+from bench.pytest_plugin.measuring import AttachmentKind, Measure
 from bench.record.atomic import write_text
 
 _BENCH, _DIVERGENCE = "[\\s\\S]*bench error: [\\s\\S]*", "[\\s\\S]*twin divergence: [\\s\\S]*"
@@ -56,8 +56,8 @@ class AllureResults:
             lines.append(",".join("" if field is None else str(field) for field in fields))
         self._allure.attach("\n".join(lines), "measurements", self._allure.attachment_type.CSV)
 
-    def attach(self, name: str, content: str | bytes, kind: str) -> None:
-        """An attachment of the test that runs now: ``kind`` is text, csv, json, svg or png."""
+    def attach(self, name: str, content: str | bytes, kind: AttachmentKind) -> None:
+        """An attachment of the test that runs now."""
         self._allure.attach(content, name, getattr(self._allure.attachment_type, kind.upper()))
 
     def finish(self, environment: Mapping[str, str]) -> None:

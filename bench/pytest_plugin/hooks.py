@@ -226,8 +226,8 @@ class BenchHooks:
             self._allure.began(key.kind, key.place, rows)
             if measure is not None:
                 self._allure.measured(measure)
-            for name, content in measure_of(item).attached:
-                self._allure.attach(name, content, "text")
+            for name, content, kind in measure_of(item).attached:
+                self._allure.attach(name, content, kind)
 
     def _write(self, item: pytest.Item, key: Key) -> None:
         told, measure = item.stash[_TOLD], taken_by(item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import pytest
@@ -11,6 +11,9 @@ import pytest
 from bench.measure import Verdict, worst
 from bench.night.model import Key, Value
 from bench.pytest_plugin.outcomes import Inconclusive, OutOfLimits
+
+AttachmentKind: TypeAlias = Literal["text", "csv", "json", "svg", "png"]
+"""What an attachment is; texts are ``str``, a ``png`` is ``bytes``."""
 
 _MEASURE: Final = pytest.StashKey["Measure"]()
 
@@ -42,11 +45,11 @@ class Measure:
 
     def __init__(self) -> None:
         self.taken: list[Taken] = []
-        self.attached: list[tuple[str, str]] = []
+        self.attached: list[tuple[str, str | bytes, AttachmentKind]] = []
 
-    def attach(self, name: str, content: str) -> None:
-        """Keep a text (frames, a log, a table) with the test, where its report can hold one."""
-        self.attached.append((name, content))
+    def attach(self, name: str, content: str | bytes, kind: AttachmentKind = "text") -> None:
+        """Keep a text (frames, a log, a table) or a picture with the test, where its report can hold one."""
+        self.attached.append((name, content, kind))
 
     def __call__(
         self,

@@ -38,7 +38,7 @@ class Options:
     mode: Literal["rack", "twin", "mixed"] | None = None
     places: tuple[str, ...] = ()
     scale: float | None = None
-    patience: float = 30.0
+    patience: float = 40.0
 
 
 @dataclass

@@ -99,11 +99,15 @@ class Specimen:
 
     def wait(self, seconds: float, why: str = "") -> None:
         """Let so much of the meter's time pass; skip the test where that takes longer than ``--bench-patience``."""
+        self.affords(seconds, why)
+        time.sleep(max(0.0, seconds / self._scale))
+
+    def affords(self, seconds: float, why: str = "") -> None:
+        """Skip the test where so much of the meter's time takes longer than ``--bench-patience``."""
         real = seconds / self._scale
         if real > self._patience:
             what = f"takes {real:.0f} s{f' ({why})' if why else ''}, --bench-patience allows {self._patience:g} s"
             pytest.skip(what)
-        time.sleep(max(0.0, real))
 
     def until(self, met: Callable[[], bool], seconds: float) -> bool:
         """Wait until something is so, for at most so much of the meter's time (and at least a few looks)."""

@@ -12,10 +12,14 @@ from bench.topology.defects import index_of
 from bench.topology.model import Topology
 from bench.topology.rack import Place
 from hil_drivers.registry import Kind as InstrumentKind
+from twins.catalogue import DEFECTS
 from twins.chosen import ChosenTwins
 from twins.hosts import attached
 from twins.meter.view import MeterView
 from twins.plan import FleetPlan, MeterClass, meter_id
+
+_NOT_OF_TWINS: Final = ("metrology", "field")
+"""Routes of defects that no served twin shows: they are of meters in places, and of radio nodes."""
 
 _LOOKED_AT: Final = 128
 """Meters of an area among which a kind is looked for: enough for a generation that one in thirty is of."""
@@ -84,11 +88,13 @@ def _of_place(place: Place, plan: FleetPlan, emulated: bool) -> Target:
 
 
 def _of_twins(topology: Topology, plan: FleetPlan) -> Iterable[Target]:
-    """Of each kind, the first meter with a planted defect; without one, the first host; else the first."""
-    faulty = {index for defect in topology.defect_plans() for index in defect.meters}
+    """Of each kind the first meter with a planted defect; without one the first host; then the first whose register has
+    begun again behind its digits; else the first."""
+    shown = [plan for plan in topology.defect_plans() if DEFECTS[plan.kind].route not in _NOT_OF_TWINS]
+    faulty = {index for plan in shown for index in plan.meters}
     chosen: dict[str, MeterView] = {}
     views = ChosenTwins(plan, _candidates(plan, faulty)).views
-    for view in sorted(views, key=lambda each: (each.index not in faulty, not attached(plan, each.index), each.index)):
+    for view in sorted(views, key=lambda each: (each.index not in faulty, *_plain(plan, each), each.index)):
         chosen.setdefault(twin_kind(view), view)
     for kind, view in sorted(chosen.items(), key=lambda item: item[1].index):
         protocols = _TWIN_PROTOCOLS[view.meter_class]
@@ -96,6 +102,12 @@ def _of_twins(topology: Topology, plan: FleetPlan) -> Iterable[Target]:
         features |= {"stick"} if "wi-sun" in protocols else set()
         features |= {"host"} if attached(plan, view.index) else set()
         yield Target("twin", kind, meter_id(view.index), frozenset(features))
+
+
+def _plain(plan: FleetPlan, view: MeterView) -> tuple[bool, bool]:
+    """How little there is to see at a meter: whether nothing hangs on it, whether its register never began again."""
+    shown = int(view.meters.fleet.import_wh[view.row]) // view.model.unit_wh
+    return not attached(plan, view.index), shown < 10**view.model.digits
 
 
 def _candidates(plan: FleetPlan, faulty: Iterable[int]) -> Sequence[int]:

@@ -1,7 +1,8 @@
 """The twins of a session: served once, on free loopback addresses, in a process of their own that is watched.
 
 A twin loses its supply when that process is killed, and gets it back with the next: what a real meter forgets then, it
-forgets too, and what it must remember lies in its memory's folder.
+forgets too, and what it must remember lies in its memory's folder. Half-hours are told to one controller (INFC), whose
+address the endpoints name; whoever wants to hear them is there.
 """
 
 from __future__ import annotations
@@ -51,11 +52,12 @@ class TwinHouse:
     ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         indices = tuple(index for meter in meters if (index := index_of(meter)) is not None)
+        *addresses, controller = _free_addresses(len(indices) + 1)
         self._spec = ServeSpec(
             plan=plan,
             clock=clock,
             meters=indices,
-            addresses=tuple(_free_addresses(len(indices))),
+            addresses=tuple(addresses),
             master_key=master_key(plan.seed),
             defects=defects,
             protocols=get_args(Protocols),
@@ -67,6 +69,7 @@ class TwinHouse:
             dialects=DIALECTS,
             sticks=len(indices),
             lines=len(indices),
+            notify=controller,
         )
         self._work, self._note = work, note
         self._serving = ServingProcess(self._spec, work)

@@ -20,7 +20,7 @@ import psutil
 from bench.errors import BenchFault, InputError
 from bench.rack import FOLDER
 from bench.rack.errors import LeaseDeniedError
-from bench.rack.messages import Acquire, Beat, Envelope, Release, Reply, Request, patience
+from bench.rack.messages import Acquire, Beat, Envelope, Gone, Release, Reply, Request, patience
 from protocols.errors import MeterBenchError, ProtocolError
 from protocols.topics import TopicTree
 from twins.bus.address import BusAddress
@@ -94,6 +94,7 @@ class RackClient:
         self._lost: dict[str, str] = {}  # why, by token
         self._link = ControlLink(served.bus, f"rack-client-{self._client}")
         self._link.handle(tree.rack_reply(served.rack, self._client), self._on_reply)
+        self._link.leave_will(self._ask_topic, Envelope(0, self._client, self._owner, Gone()))
 
     def open(self) -> None:
         """Connect; raises BusError."""
@@ -148,12 +149,13 @@ class RackClient:
 
     @contextlib.contextmanager
     def lease(self, wanted: Acquire, every: float | None = None) -> Iterator[dict[str, Any]]:
-        """A lease for the block, kept by heartbeats and released at its end; when this process dies, it expires.
+        """A lease for the block, kept by heartbeats and released at its end.
 
-        A lease that is lost meanwhile is noticed at the next command, which is refused, and by :meth:`check`.
+        When this process dies, the broker tells the gateway, and the lease ends at once; when it hangs, it expires. A lease that is lost meanwhile is noticed at the next command, which is refused, and by :meth:`check`.
         ``every``: seconds from beat to beat, a third of the lease's time if not given.
         """
         held = self.ask(wanted)
+        self.ask(Beat(held["token"]))  # from here on the gateway knows that it hangs on this client
         done = threading.Event()
         pause = held["ttl"] / 3 if every is None else every
 

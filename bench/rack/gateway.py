@@ -126,6 +126,7 @@ class Gateway:
         self._readings = Readings(functools.partial(endpoints_of_place, inventory))
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="request")
         self._ending: set[int] = set()
+        self._kept: dict[str, set[str]] = {}  # tokens of the leases that hang on a client's beats, by client
         self._tree = TopicTree(address.root)
         self._link = ControlLink(address, f"rack-{inventory.name}-{os.getpid()}")
         self._link.handle(self._tree.rack_ask(inventory.name), self._on_ask)
@@ -157,7 +158,7 @@ class Gateway:
         if status is not None:
             self._replace_watcher(status)
         for lease in self.desk.overdue():
-            self._end_aside(lease, "expired", doubt=False)
+            self._end_aside(lease, "expired", doubt=lease.armed)
         self._each_round()
 
     def _replace_watcher(self, status: int) -> None:
@@ -226,10 +227,22 @@ class Gateway:
             envelope = _ENVELOPE.decode(payload)
         except msgspec.DecodeError as error:
             raise ProtocolError(f"no request: {error}") from None
+        if isinstance(envelope.request, ask.Gone):
+            self._gone(envelope)
+            return
+        if isinstance(envelope.request, ask.Beat):  # noted here, where requests come in order
+            self._kept.setdefault(envelope.client, set()).add(envelope.request.token)
         if isinstance(envelope.request, _MAY_LAST):  # no worker for others waits for it
             threading.Thread(target=self._answer, args=(envelope,), name="long request", daemon=True).start()
         else:
             self._workers.submit(self._answer, envelope)
+
+    def _gone(self, envelope: Envelope) -> None:
+        """A client has died: what hung on its beats ends at once. The others' leases outlive who took them."""
+        for token in self._kept.pop(envelope.client, ()):
+            with contextlib.suppress(LeaseDeniedError):  # it is over already
+                lease = self.desk.check(token)
+                self._end_aside(lease, f"the connection of {envelope.owner} is lost", doubt=lease.armed)
 
     def _answer(self, envelope: Envelope) -> None:
         try:
@@ -254,6 +267,8 @@ class Gateway:
                 return desk.extend(owner, token, ttl)
             case ask.Beat(token):
                 return desk.beat(token)
+            case ask.Gone():
+                return None  # heard before this, and nobody waits for an answer
             case ask.Release():
                 return self._release(owner, request)
             case ask.Safe():

@@ -54,6 +54,10 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     token: str
 
 
+class Gone(msgspec.Struct, frozen=True, tag="gone"):
+    """The client has ended without a word: its last will, which the broker sends. Leases that it kept by beats end."""
+
+
 class Release(msgspec.Struct, frozen=True, tag="release"):
     """End a lease: safe state, then its places are free. Without a token the lease of a place is broken: ``kick``."""
 
@@ -200,6 +204,7 @@ Request: TypeAlias = (
     | Acquire
     | Extend
     | Beat
+    | Gone
     | Release
     | Power
     | Source

@@ -93,6 +93,11 @@ def to_svg(figure: Figure, name: str, label: str) -> str:
     return text.replace("xlink:href=", "href=").strip()
 
 
+def standalone(picture: str) -> str:
+    """The same as the text of a file of its own: outside of a page, an SVG has to say what it is."""
+    return picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+
+
 def _opening(label: str) -> str:
     escaped = label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("\\", r"\\")
     return rf'<svg \1 role="img" aria-label="{escaped}">'

@@ -13,11 +13,16 @@ import serial
 from hil_drivers.errors import LinkError
 from hil_drivers.meters.route_b import BAUD
 from protocols.echonet.frame import HEMS, LV_METER, Esv, Frame, Property
+from protocols.errors import ProtocolError
+from protocols.wisun.pana import AvpCode, Packet
+from protocols.wisun.radio import PANA_PORT
 
 _SCAN_S: Final = 60.0
 _ANSWER_S: Final = 10.0
 _CHUNK_S: Final = 0.05
+_JOIN_S: Final = 60.0
 _POWER: Final = 0xE7
+_PANA: Final = rf"ERXUDP \S+ \S+ {PANA_PORT:04X} {PANA_PORT:04X} \S+ \S+ [0-9A-F]{{4}} ([0-9A-F]+)"
 _ECHONET_PORT: Final = "0E1A"
 
 
@@ -60,6 +65,21 @@ class RawStick:
             raise LinkError("the stick tells no address")
         return address[0]
 
+    def join(self, address: str, password: str) -> int | None:
+        """Open a session with the meter and leave it again: for how many seconds the meter granted it.
+
+        None where the stick does not show what the two told each other. Raises LinkError where it does not join.
+        """
+        self._command(f"SKSETPWD {len(password):X} {password}")
+        self._port.write(f"SKJOIN {address}\r\n".encode())
+        heard = self._until("EVENT 2[45]", _JOIN_S)
+        if "EVENT 25" not in heard:
+            raise LinkError("the meter did not let the stick join")
+        self._port.write(b"SKTERM\r\n")
+        self._until("EVENT 2[78]", _ANSWER_S)
+        granted = [_lifetime(data) for data in re.findall(_PANA, heard)]
+        return next(filter(None, granted), None)
+
     def ask_power(self, address: str, security: int, seconds: float) -> str:
         """Ask for the instantaneous power: all that the stick says within so many seconds."""
         frame = Frame(1, HEMS, LV_METER, Esv.GET, (Property(_POWER, b""),)).to_bytes()
@@ -81,3 +101,12 @@ class RawStick:
         while not over(heard.decode("ascii", "replace")) and time.monotonic() < deadline:
             heard += self._port.read(max(1, self._port.in_waiting))
         return heard.decode("ascii", "replace")
+
+
+def _lifetime(data: str) -> int | None:
+    """The lifetime that a PANA packet names, if it does."""
+    try:
+        packet = Packet.from_bytes(bytes.fromhex(data))
+        return None if packet.find(AvpCode.LIFETIME) is None else packet.number(AvpCode.LIFETIME)
+    except (ProtocolError, ValueError):
+        return None

@@ -62,10 +62,16 @@ def newest_half_hours(before: float, after: float) -> range:
 
 def home(meter: Specimen) -> EchonetNode:
     """The meter as a controller of the home sees it, property by property; to be closed."""
+    return EchonetNode(*wire(meter))
+
+
+def wire(meter: Specimen, wait_s: float | None = None) -> tuple[UdpCarrier, Eoj]:
+    """Datagrams to the meter's object and back; to be closed. ``wait_s`` is how long an answer may take."""
     endpoint = meter.endpoint("echonet")
     assert endpoint.address is not None
     eoj = Eoj.from_bytes(bytes.fromhex(endpoint.about["eoj"])) if "eoj" in endpoint.about else LV_METER
-    return EchonetNode(UdpCarrier(EchonetAddress(endpoint.address, endpoint.port or ECHONET_PORT, eoj)), eoj)
+    address = EchonetAddress(endpoint.address, endpoint.port or ECHONET_PORT, eoj, wait_s=wait_s)
+    return UdpCarrier(address), eoj
 
 
 @contextmanager

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.suites.half_hours import Listener
 from bench.suites.raw_stick import RawStick
+from bench.suites.support import HALF_HOUR, held, wire
 from hil_drivers.errors import LinkError, RefusedError
-from protocols.echonet.frame import NODE_PROFILE, Frame
+from hil_drivers.meters.echonet_node import EchonetNode
+from protocols.echonet.frame import HEMS, NODE_PROFILE, Esv, Frame, Property
+from protocols.echonet.route_b import HALF_HOUR_WITHIN, REPEATS
 
 if TYPE_CHECKING:
+    from bench.pytest_plugin.measuring import Measure
     from bench.pytest_plugin.specimen import Specimen
 
 
 _INSTANCE_LIST = 0xD5
 _GREETING_S = 10.0
 _SILENCE_S = 3.0
+_STATUS = 0x80
+_AT_ONCE = 400
+_AGAIN_S = 2.0
+_PATIENCE_S = 30.0
+_REPEATED = 2  # periods of a repeat that we wait for it
 
 
 @pytest.mark.requirement("B1", "B3")
@@ -72,11 +84,62 @@ def test_a_meter_of_the_next_generation_has_several_controllers(meter: Specimen)
 @pytest.mark.needs("stick", "LV")
 def test_nobody_is_answered_before_joining(meter: Specimen) -> None:
     """A stick that is tuned to the meter asks it without a session, encrypted and in plain."""
+    path, ids = _by_hand(meter)
+    with RawStick(path) as stick:
+        address = stick.tune(ids["route_b_id"])
+        heard = stick.ask_power(address, 0, 0.0) + stick.ask_power(address, 2, _SILENCE_S)
+    assert "ERXUDP" not in heard, f"without a session, the meter answered: {heard}"
+
+
+@pytest.mark.requirement("B3")
+@pytest.mark.needs("stick", "LV")
+def test_a_session_is_granted_for_a_limited_time(meter: Specimen, measure: Measure) -> None:
+    """The lifetime in the meter's last packet of the joining: then the controller has to prove itself again."""
+    path, ids = _by_hand(meter)
+    with RawStick(path) as stick:
+        lifetime = stick.join(stick.tune(ids["route_b_id"]), ids["password"])
+    if lifetime is None:
+        pytest.skip("this stick does not show the packets of its joining")
+    held(measure, "session_lifetime", lifetime)
+
+
+@pytest.mark.requirement("B6", "B1")
+@pytest.mark.needs("twin", "LV", "echonet")
+def test_a_half_hour_that_nobody_confirms_is_told_again(meter: Specimen) -> None:
+    """What a controller does not confirm comes a second time, byte by byte; then it is confirmed."""
+    meter.affords(HALF_HOUR + HALF_HOUR_WITHIN, "a half-hour is told")
+    heard: set[bytes] = set()
+    with Listener(meter.endpoint("echonet")) as controller:
+        until = time.monotonic() + (HALF_HOUR + HALF_HOUR_WITHIN) / meter.scale + _REPEATED * REPEATS.period
+        while (data := controller.hear(until)) not in heard:
+            assert data is not None, f"{len(heard)} half-hours were told, none of them twice"
+            heard.add(data)
+        controller.confirm(data)
+
+
+@pytest.mark.requirement("B6")
+@pytest.mark.needs("echonet")
+def test_a_meter_that_was_asked_too_often_answers_again(meter: Specimen) -> None:
+    """Many requests at once, answered or not: the meter is there for the one that comes after them."""
+    carrier, eoj = wire(meter, wait_s=_AGAIN_S)
+    frame = Frame(1, HEMS, eoj, Esv.GET, (Property(_STATUS, b""),)).to_bytes()
+    with closing(EchonetNode(carrier, eoj)) as node:
+        for _ in range(_AT_ONCE):
+            carrier.send(frame)
+        assert meter.until(lambda: _answers(node), _PATIENCE_S * meter.scale), "it answers no more"
+
+
+def _answers(node: EchonetNode) -> bool:
+    try:
+        return _STATUS in node.read((_STATUS,))
+    except LinkError:
+        return False
+
+
+def _by_hand(meter: Specimen) -> tuple[str, Mapping[str, str]]:
+    """Path and credentials of a stick that can be told each command; skips where there is none."""
     endpoint = meter.endpoint("wi-sun")
     if endpoint.about.get("dialect") != "BP35A1":
         pytest.skip(f"needs a stick that speaks BP35A1; here is {endpoint.about.get('dialect')}")
     assert endpoint.path is not None
-    with RawStick(endpoint.path) as stick:
-        address = stick.tune(endpoint.ids["route_b_id"])
-        heard = stick.ask_power(address, 0, 0.0) + stick.ask_power(address, 2, _SILENCE_S)
-    assert "ERXUDP" not in heard, f"without a session, the meter answered: {heard}"
+    return endpoint.path, endpoint.ids

@@ -44,7 +44,7 @@ class UdpCarrier:
 
     def __init__(self, address: EchonetAddress) -> None:
         try:
-            self._host = ipaddress.ip_address(address.host)
+            self._host = ipaddress.ip_address(address.host.partition("%")[0])  # who answers is compared without zone
         except ValueError:
             raise AddressError(f"{address.host} is no IP address") from None
         self._address = address

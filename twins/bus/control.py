@@ -53,6 +53,10 @@ class ControlLink:
         """Have ``handler(topic, payload)`` called for a topic or filter; call before :meth:`open`."""
         self._handlers[topic] = handler
 
+    def leave_will(self, topic: str, message: Any) -> None:
+        """What the broker sends in this client's name when the connection ends without a word; before :meth:`open`."""
+        self._client.will_set(topic, msgspec.json.encode(message), qos=0)
+
     def open(self, timeout: float = 10.0) -> None:
         """Connect, subscribe and start paho's thread. Raises BusError when that takes longer than ``timeout`` s."""
         self._client.connect_async(self._address.host, self._address.port, _KEEP_ALIVE)

@@ -50,7 +50,7 @@ class EchonetService:
         return [self._endpoint(place, node, address) for place, (node, address) in places if address is not None]
 
     def _endpoint(self, place: int, node: TwinNode, address: str) -> Endpoint:
-        who = node.view.identity
+        who, told = node.view.identity, {} if self._notify is None else {"notify": str(self._notify)}
         return Endpoint(
             meter=who.meter,
             protocol="echonet-lite",
@@ -63,7 +63,7 @@ class EchonetService:
                 "serial": who.serial,
                 "maker": who.maker.hex().upper(),
             },
-            about={"eoj": str(node.eoj), "release": node.release},
+            about={"eoj": str(node.eoj), "release": node.release, **told},
         )
 
     def announce(self, place: int) -> None:

@@ -13,10 +13,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.slots import slot_end
 from twins.field.causes import IMPOSED
 from twins.field.checks import FieldError, is_positive, need
 from twins.field.dark import Dark, Spell
 from twins.field.interface import Passage
+from twins.field.layouts import site_of
 from twins.field.media.base import Medium, Place, draw
 from twins.field.media.cellular import Cellular
 from twins.field.media.direct import Direct
@@ -27,6 +29,7 @@ from twins.field.media.wide_area import WideArea
 from twins.field.settings import JammerSetting, MeshSetting, WideAreaSetting
 from twins.field.statistics.store import shipped
 from twins.field.statistics.tables import MeshTable
+from twins.field.variations import Variation, of_concentrator
 from twins.plan import FleetPlan
 from twins.random import keys, salt
 
@@ -43,6 +46,16 @@ class Jammed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     table: MeshTable | None = None
 
 
+class Live(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A concentrator, by its number within the area, that goes frame by frame (:mod:`twins.field.media.frames`).
+
+    ``levels``: (node, other node, dBm) of links as real radios measured them; node 0 is the concentrator.
+    """
+
+    concentrator: int
+    levels: tuple[tuple[int, int, float], ...] = ()
+
+
 class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The field of one area.
 
@@ -50,6 +63,7 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ``fallback``: meters that the mesh does not reach have a 1:N link. ``deep_share``: 1:N meters with deep coverage;
     below 0: as usual. ``loss``: mean share that single sendings lose on top, unevenly between concentrators;
     ``slowness``: factor on all delays but the meters' own choice of when to send. ``dark``: spells without network.
+    ``live``: concentrators of a mesh at level (a); ``variations``: loss that comes and goes at nodes of the mesh.
     """
 
     medium: MediumName | Literal[""] = ""
@@ -62,6 +76,8 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     loss: float = 0.0
     slowness: float = 1.0
     dark: tuple[Dark, ...] = ()
+    live: tuple[Live, ...] = ()
+    variations: tuple[Variation, ...] = ()
 
     def __post_init__(self) -> None:
         need(0 <= self.loss < 1, "a share of messages that are lost lies between 0 and 1")
@@ -93,8 +109,9 @@ class FieldOfAreas:
                     first_concentrator=plan.first_concentrator_of_area(number),
                     concentrators=own.concentrators,
                 )
+                since = slot_end(plan.first_slot - 1)
                 self._begins.append(begin)
-                self._parts.append(_Area(place, area, area.medium or own.medium, own.name))
+                self._parts.append(_Area(place, area, area.medium or own.medium, own.name, since))
         self._stop = last
 
     def reading(self, index: NDArray[np.int64], occasion: int) -> Passage:
@@ -131,9 +148,9 @@ class FieldOfAreas:
 class _Area:
     """One area: a medium, and what comes behind and on top of it."""
 
-    def __init__(self, place: Place, field: AreaField, medium: str, name: str) -> None:
+    def __init__(self, place: Place, field: AreaField, medium: str, name: str, since: float) -> None:
         self._place = place
-        self._medium = _medium(place, field, medium, name)
+        self._medium = _medium(place, field, medium, name, since)
         self._behind = None
         if medium in ("multihop", "plc"):
             self._behind = WideArea(place, media().wide_area, field.wide_area, field.slowness)
@@ -169,7 +186,8 @@ class _Area:
         found.cause[lost & (found.cause == 0)] = IMPOSED
 
 
-def _medium(place: Place, field: AreaField, medium: str, name: str) -> Medium:
+def _medium(place: Place, field: AreaField, medium: str, name: str, since: float) -> Medium:
+    """``since``: Unix s at which the fleet's first half-hour begins."""
     figures, slowness = media(), field.slowness
     if medium == "direct":
         return Direct(place, slowness)
@@ -189,7 +207,34 @@ def _medium(place: Place, field: AreaField, medium: str, name: str) -> Medium:
         if each.table is None:
             raise FieldError(f"field: area {name}: no statistics for the jammed concentrator {each.concentrator}")
         apart[each.concentrator] = each.table
-    return Mesh(place, table, slowness, cellular if field.fallback else None, apart)
+    fallback = cellular if field.fallback else None
+    mesh = Mesh(place, table, slowness, fallback, apart)
+    live = [each for each in field.live if place.holds(each.concentrator)]
+    return _partly_live(place, field, mesh, table.sites, live, fallback, since) if live else mesh
+
+
+def _partly_live(
+    place: Place, field: AreaField, mesh: Mesh, sites: int, live: list[Live], fallback: Medium | None, since: float
+) -> Medium:
+    """The mesh with some of its concentrators frame by frame."""
+    from twins.field.media.frames import Frames, PartlyLive  # the compiled engine takes a second to load
+
+    frames, beside = {}, {each.concentrator: each.jammers for each in field.jammed}
+    for each in live:
+        number = place.first_concentrator + each.concentrator
+        frames[each.concentrator] = Frames(
+            place.seed,
+            field.mesh,
+            place.per_concentrator,
+            int(site_of(place.seed, np.array([number]), sites)[0]),
+            number=number,
+            begin=since,
+            levels=each.levels,
+            jammers=beside.get(each.concentrator, ()),
+            variations=of_concentrator(field.variations, each.concentrator),
+            slowness=field.slowness,
+        )
+    return PartlyLive(place, mesh, frames, fallback)
 
 
 def _imposed(place: Place, loss: float, name: str) -> NDArray[np.float64] | None:

@@ -35,6 +35,11 @@ class Place(NamedTuple):
         """Number of each row's meter within its concentrator."""
         return np.asarray((rows + (self.start - self.area_start)) % self.per_concentrator)
 
+    def holds(self, concentrator: int) -> bool:
+        """Whether any meter of a concentrator (its number within the area) is among these."""
+        first = self.area_start + concentrator * self.per_concentrator
+        return first < self.stop and first + self.per_concentrator > self.start
+
     def keys(self, rows: Rows) -> Keys:
         """The meters' keys."""
         return keys(self.seed, rows + self.start)

@@ -68,8 +68,16 @@ CLASSES = (
 )
 """Names of the traffic classes, in the order of their numbers."""
 
+RANKS = (2, 1, 1, 1, 3, 0, 4, 0, 0)
+"""By class: of what a node holds it sends the lowest rank first, and of one rank the oldest.
+
+Our own choice: orders and the network's own messages before questions and their answers, these before what comes by
+itself, and bulk last. FAN 1.0 knows no priorities.
+"""
+
 # Kinds of packets: DATA goes from node to node; BLOCK is the root's wish to flood; the others are the network's own.
 DATA, BLOCK, FLOOD, PAS, PA, PCS, PC, DIS, DIO, EXCHANGE, PROBE = range(11)
+KINDS = 11
 
 # Join states of the FAN, and no power before them.
 OFF, SELECTING, AUTHENTICATING, CONFIGURING, ROUTES, OPERATIONAL = range(6)
@@ -96,7 +104,8 @@ JOIN_STATES = ("off", "select PAN", "authenticate", "acquire PAN configuration",
 ) = range(14)
 
 # Places in World.counts.
-ON_AIR, LOGGED, EARS, ARRIVALS, TRAFFIC, POOL, UNSENT, ON_JAM = range(8)
+ON_AIR, LOGGED, EARS, ARRIVALS, TRAFFIC, POOL, UNSENT, ON_JAM, ACKS, SPENT = range(10)
+"""``ACKS``: ns of acknowledgements; from ``SPENT`` on: ns of frames by kind of packet."""
 
 # Patterns of a jammer.
 PATTERNS = ("constant", "random", "reactive", "deceptive")

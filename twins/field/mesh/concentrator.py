@@ -6,20 +6,43 @@ Node 0 is the concentrator, meter k of a result is node k + 1. The same argument
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from twins.field.checks import known, need, numbers, places
-from twins.field.mesh.codes import CLASSES, DELIVERED, FIRMWARE, NOBODY, OUTCOMES, SPARED
+from twins.field.mesh.codes import (
+    CLASSES,
+    DELIVERED,
+    DIO,
+    DIS,
+    EXCHANGE,
+    FIRMWARE,
+    FLOOD,
+    JOIN,
+    NOBODY,
+    NOT_JOINED,
+    OUTCOMES,
+    PA,
+    PAS,
+    PC,
+    PCS,
+    PROBE,
+    ROUTING,
+    SPARED,
+)
 from twins.field.mesh.disturbances import Jammer, Outage, Shade, jammer_powers
 from twins.field.mesh.loads import Load, Plan, plan
 from twins.field.mesh.simulation import Conditions, Network, Outcome, network, simulate
 from twins.field.mesh.tree import Tree
 from twins.field.physics.links import links
 from twins.field.physics.parameters import path_loss_parameters
+from twins.field.physics.phy import frame_seconds
 from twins.field.rules.parameters import SECOND
+
+NOT_HEARD: Final = "not heard in the flood"
+"""Why a node has no block: of frames that nobody acknowledges no more is known."""
 
 _NAMED = 8  # nodes that a warning names
 
@@ -55,11 +78,17 @@ class Mesh(NamedTuple):
 
 
 class ClassResult(NamedTuple):
-    """What became of one traffic class: packets offered and arrived (of blocks: by node), p99 delay in s."""
+    """What became of one traffic class: packets offered and arrived, why others did not, p99 delay and air time in s.
+
+    Of firmware each block counts for each node, of joining each node that had to; ``air`` is that of all nodes
+    together, relays and repetitions included, acknowledgements not.
+    """
 
     offered: int
     arrived: int
+    lost: dict[str, int]  # by cause; with those that arrived they add up to the offered
     p99: float
+    air: float
 
 
 class Rounds(NamedTuple):
@@ -177,7 +206,7 @@ def simulate_rounds(
         forwarded=nodes["forwarded"],
         joined=np.where(joined >= 0, joined, np.inf if mesh.conditions.cold else 0.0),
         tries=float(result.tries[planned.readings][at_once].sum() / max(1, hops.sum())),
-        classes=_classes(planned, result),
+        classes=_classes(planned, result, mesh),
         events=result.events,
         outcome=result,
     )
@@ -194,19 +223,54 @@ def _readings(planned: Plan, result: Outcome, period: float) -> tuple[NDArray[np
     return came - begin, cause
 
 
-def _classes(planned: Plan, result: Outcome) -> dict[str, ClassResult]:
+def _classes(planned: Plan, result: Outcome, mesh: Mesh) -> dict[str, ClassResult]:
     """What became of each class that occurs; what was not needed was not offered."""
-    group, found = np.broadcast_to(planned.traffic.group, len(result.outcome)), {}
+    traffic = planned.traffic
+    group = np.broadcast_to(traffic.group, len(result.outcome))
+    frame = frame_seconds(mesh.network.mode, traffic.psdu)
+    found = {}
     for number, name in enumerate(CLASSES):
         mine = (group == number) & (result.outcome != SPARED)
-        delay = result.delay[mine]
-        if number == FIRMWARE:
-            delay = (result.flooded - result.begun[mine][:, None])[:, 1:].ravel()
-        if not len(delay):
+        if number in (FIRMWARE, JOIN, ROUTING) or not mine.any():
             continue
-        came = delay[np.isfinite(delay)]
-        p99 = float(np.quantile(came, 0.99)) if len(came) else np.inf
-        found[name] = ClassResult(len(delay), len(came), p99)
+        lost = np.bincount(result.outcome[mine], minlength=len(OUTCOMES))
+        by_cause = {OUTCOMES[k]: int(n) for k, n in enumerate(lost) if n and k != DELIVERED}
+        air = float((result.tries[mine] * frame[mine]).sum())
+        found[name] = _class(result.delay[mine], by_cause, air)
+    return found | _floods(group, result) | _of_the_network(result, mesh)
+
+
+def _class(delay: NDArray[np.float64], lost: dict[str, int], air: float) -> ClassResult:
+    came = delay[np.isfinite(delay)]
+    p99 = float(np.quantile(came, 0.99)) if len(came) else np.inf
+    return ClassResult(len(delay), len(came), lost, p99, air)
+
+
+def _floods(group: NDArray[np.int64], result: Outcome) -> dict[str, ClassResult]:
+    """Flooded blocks: nobody acknowledges them, so all that is known of a missing one is that it was not heard."""
+    if not len(result.flooded):
+        return {}
+    begun = result.begun[group == FIRMWARE]
+    delay = (result.flooded - begun[:, None])[:, 1:].ravel()
+    missing = int(np.isinf(delay).sum())
+    return {CLASSES[FIRMWARE]: _class(delay, {NOT_HEARD: missing} if missing else {}, float(result.spent[FLOOD]))}
+
+
+def _of_the_network(result: Outcome, mesh: Mesh) -> dict[str, ClassResult]:
+    """Joining and routing. Those who join are the nodes that had to; of routing only the air is counted."""
+    spent, found = result.spent, {}
+    had_to = np.flatnonzero(result.nodes["joined_at"] >= 0)
+    if mesh.conditions.cold:
+        had_to = np.arange(1, len(result.nodes))
+    if len(had_to):
+        joined = result.nodes["joined_at"][had_to] / SECOND
+        missing = int((joined < 0).sum())
+        lost = {OUTCOMES[NOT_JOINED]: missing} if missing else {}
+        air = float(spent[[PAS, PA, PCS, PC, EXCHANGE]].sum())
+        found[CLASSES[JOIN]] = _class(np.where(joined >= 0, joined, np.inf), lost, air)
+    routing = float(spent[[DIS, DIO, PROBE]].sum())
+    if routing:
+        found[CLASSES[ROUTING]] = ClassResult(0, 0, {}, np.inf, routing)
     return found
 
 

@@ -21,6 +21,7 @@ from twins.field.mesh.access import (
 from twins.field.mesh.air import judge, put_on_air, stop_hearing, take_off_air, warn_listeners
 from twins.field.mesh.codes import (
     ACCESS,
+    ACKS,
     AIR_TIME,
     ANSWERING,
     ARRIVALS,
@@ -49,6 +50,7 @@ from twins.field.mesh.codes import (
     SENDING,
     SHADED,
     SPARED,
+    SPENT,
     TRICKLE,
     UNDER_WAY,
 )
@@ -132,6 +134,7 @@ def _begin_frame(
     put_on_air(world, sender, to, packet, bit_rate, now)
     heapq.heappush(events, (now + air, END, sender, world.frames[sender].serial))
     account(world, sender, air, not answer or world.law.answers_count, now)
+    counts[ACKS if answer else SPENT + world.packets[packet].kind] += air
     if counts[LOGGED] < len(log):
         k = counts[LOGGED]
         log[k].sender = sender

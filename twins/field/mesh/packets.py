@@ -1,7 +1,7 @@
 """The core, part 3: packets in the hands of nodes.
 
 A packet goes from node to node: up the parents towards the root (node 0), or down to its target along the ways that the
-root has been told. Each node sends one packet at a time and keeps a queue; a packet is lost where its holder gives it
+root has been told. Each node sends one packet at a time and keeps a queue by rank; a packet is lost where its holder gives it
 up. The network's own packets take the places behind the traffic's, one after another as they become free.
 """
 
@@ -19,7 +19,10 @@ from twins.field.mesh.codes import (
     DELIVERED,
     EVERYWHERE,
     EXCHANGE,
+    FIRMWARE,
+    FLOOD,
     IDLE,
+    JOIN,
     NO_POWER,
     NO_ROUTE,
     NOBODY,
@@ -29,6 +32,8 @@ from twins.field.mesh.codes import (
     POOL,
     PROBE,
     QUEUE,
+    RANKS,
+    ROUTING,
     TRAFFIC,
     UNDER_WAY,
     UNSENT,
@@ -116,6 +121,28 @@ def choose_again(world: Shared, node: int) -> None:
 
 
 @compiled
+def _enqueue(world: Shared, node: int, packet: int) -> None:
+    """A packet takes its place in a node's queue: behind those of its rank, before those of higher ones."""
+    nodes, packets = world.nodes, world.packets
+    before, after = nodes[node].tail, NOBODY
+    if nodes[node].head == NOBODY:
+        before = NOBODY
+    elif packets[before].rank > packets[packet].rank:
+        before, after = NOBODY, nodes[node].head
+        while packets[after].rank <= packets[packet].rank:
+            before, after = after, packets[after].next
+    packets[packet].next = after
+    packets[packet].held += 1
+    if before == NOBODY:
+        nodes[node].head = packet
+    else:
+        packets[before].next = packet
+    if after == NOBODY:
+        nodes[node].tail = packet
+    nodes[node].queued += 1
+
+
+@compiled
 def accept(events: Any, world: Shared, node: int, packet: int, rng: Any, now: int) -> None:
     """A packet has come to a node, or begins there: it has arrived, or joins the queue."""
     nodes, packets, mac = world.nodes, world.packets, world.mac
@@ -135,14 +162,7 @@ def accept(events: Any, world: Shared, node: int, packet: int, rng: Any, now: in
         return
     if not own:
         nodes[node].forwarded += 1
-    packets[packet].next = NOBODY
-    packets[packet].held += 1
-    if nodes[node].head == NOBODY:
-        nodes[node].head = packet
-    else:
-        packets[nodes[node].tail].next = packet
-    nodes[node].tail = packet
-    nodes[node].queued += 1
+    _enqueue(world, node, packet)
     if nodes[node].state == IDLE:
         serve_next(events, world, node, rng, now)
 
@@ -191,6 +211,7 @@ def originate(
         packets[k].origin = origin
         packets[k].target = target
         packets[k].kind = kind
+        packets[k].rank = RANKS[FIRMWARE] if kind == FLOOD else RANKS[JOIN if kind == EXCHANGE else ROUTING]
         packets[k].word = word
         packets[k].subject = subject
         packets[k].reply = NOBODY

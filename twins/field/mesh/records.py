@@ -86,6 +86,7 @@ PACKET = np.dtype(
         ("origin", np.int64),
         ("target", np.int64),
         ("kind", np.int64),
+        ("rank", np.int64),  # a node sends the lowest rank that it holds first
         ("word", np.int64),  # number of a flooded block, step of an exchange
         ("subject", np.int64),  # the node that an exchange is about
         ("reply", np.int64),  # packet that the target sends when it has this one, or NOBODY

@@ -13,15 +13,19 @@ from numpy.typing import NDArray
 
 from twins.field.checks import need, numbers
 from twins.field.mesh.codes import (
+    ACKS,
     BLOCK,
     DATA,
     DELIVERED,
+    KINDS,
     LOGGED,
     NOBODY,
     OFF,
     OUTCOMES,
+    RANKS,
     READING,
     SPARED,
+    SPENT,
     TRAFFIC,
     UNSENT,
 )
@@ -71,7 +75,7 @@ class Traffic(NamedTuple):
 
     ``kind``: DATA, or BLOCK for what the root floods (its target is 0). ``reply``: place of the packet that the target
     sends when it has this one; such packets stand at the end with time -1. ``unless``: place of a packet; when it has
-    come, this one is not sent. ``group``: traffic class, for the reader only.
+    come, this one is not sent. ``group``: traffic class, which gives its rank in queues.
     """
 
     at: NDArray[np.float64]
@@ -115,6 +119,8 @@ class Outcome(NamedTuple):
     log: Records  # of SENT
     jammer_air: NDArray[np.float64]  # s
     unsent: int  # of the network's own packets, for want of places
+    spent: NDArray[np.float64]  # s on the air by kind of packet, all nodes together
+    acks: float  # s of acknowledgements
     events: int
 
     @property
@@ -222,6 +228,8 @@ def simulate(
         log=world.log[: world.counts[LOGGED]],
         jammer_air=world.jammers.state["air"] / SECOND,
         unsent=int(world.counts[UNSENT]),
+        spent=world.counts[SPENT : SPENT + KINDS] / SECOND,
+        acks=float(world.counts[ACKS] / SECOND),
         events=events,
     )
 
@@ -251,6 +259,7 @@ def _packets(network: Network, traffic: Traffic) -> Records:
         air,
         8 * (np.asarray(traffic.psdu) + phy_modes().frame.fcs_bytes),
         kind=kind,
+        rank=np.array(RANKS)[np.broadcast_to(traffic.group, len(at))],
         reply=reply,
         unless=unless,
         word=np.where(blocks, np.cumsum(blocks) - 1, 0),

@@ -13,7 +13,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.field.mesh.codes import ARRIVALS, NOBODY, OPERATIONAL, POOL, PROBE, TRAFFIC, UNDER_WAY
+from twins.field.mesh.codes import (
+    ARRIVALS,
+    KINDS,
+    NOBODY,
+    OPERATIONAL,
+    POOL,
+    PROBE,
+    SPENT,
+    TRAFFIC,
+    UNDER_WAY,
+)
 from twins.field.mesh.parameters import Mac
 from twins.field.mesh.records import (
     CANDIDATE,
@@ -132,6 +142,7 @@ def new_packets(
     bits: Ints,
     *,
     kind: Ints | int = 0,
+    rank: Ints | int = 0,
     reply: Ints | int = NOBODY,
     unless: Ints | int = NOBODY,
     word: Ints | int = 0,
@@ -139,7 +150,7 @@ def new_packets(
     """Packets that have not begun their way, as PACKET records; ``at`` must not fall, replies have ``at`` NOBODY."""
     packets = np.zeros(len(at), dtype=PACKET)
     given = {"at": at, "origin": origin, "target": target, "air": air, "bits": bits}
-    for name, values in {**given, "kind": kind, "reply": reply, "unless": unless, "word": word}.items():
+    for name, values in {**given, "kind": kind, "rank": rank, "reply": reply, "unless": unless, "word": word}.items():
         packets[name] = values
     packets["holder"] = origin
     packets["outcome"] = UNDER_WAY
@@ -218,7 +229,7 @@ def new_world(
     """
     n = len(parent)
     bins, newest = rings(n)
-    counts = np.zeros(8, dtype=np.int64)
+    counts = np.zeros(SPENT + KINDS, dtype=np.int64)
     counts[ARRIVALS] = (packets["at"] >= 0).sum()
     counts[TRAFFIC] = counts[POOL] = len(packets)
     changed = no_changes() if changes is None else changes

@@ -45,7 +45,8 @@ TAIL = 60.0  # s that the last messages have
 SHRINK = 200.0  # messages: a cell with fewer leans on all sites' losses at that depth
 _DIGITS = 5
 
-_CODE = np.array([0 if k == DELIVERED else code_of(of_engine(name)) for k, name in enumerate(OUTCOMES)], dtype=np.uint8)
+CODES = np.array([0 if k == DELIVERED else code_of(of_engine(name)) for k, name in enumerate(OUTCOMES)], dtype=np.uint8)
+"""What each outcome of the event engine is among the causes."""
 
 
 class SiteRun(NamedTuple):
@@ -66,14 +67,18 @@ def run_site(
 ) -> SiteRun:
     """Run readings and exchanges of some rounds on one site."""
     whole = setting.resolved()
-    around = Conditions()
-    if jammers:
-        those = tuple(Jammer((j.east_m, j.north_m), j.power_dbm, j.channels or None, j.pattern) for j in jammers)
-        model = path_loss_parameters().area[area_class(whole.area_class).model].model
-        powers = jammer_powers(those, places(site.positions), model, site.extra_db)
-        around = Conditions(jammers=those, jammer_dbm=powers)
     net = network(link_table(whole, site).received_dbm, site.seed, mode_name=whole.mode, spread=whole.retry_spread_s)
-    return run_rounds(whole, net, seed, rounds, around)
+    return run_rounds(whole, net, seed, rounds, beside(whole, site, jammers))
+
+
+def beside(setting: MeshSetting, site: Layout, jammers: Sequence[JammerSetting]) -> Conditions:
+    """A site beside jammers, as the event engine takes it."""
+    if not jammers:
+        return Conditions()
+    those = tuple(Jammer((j.east_m, j.north_m), j.power_dbm, j.channels or None, j.pattern) for j in jammers)
+    model = path_loss_parameters().area[area_class(setting.area_class).model].model
+    powers = jammer_powers(those, places(site.positions), model, site.extra_db)
+    return Conditions(jammers=those, jammer_dbm=powers)
 
 
 def run_rounds(setting: MeshSetting, net: Network, seed: int, rounds: int, around: Conditions) -> SiteRun:
@@ -85,7 +90,7 @@ def run_rounds(setting: MeshSetting, net: Network, seed: int, rounds: int, aroun
         own = int(salt(seed, "round", number))
         traffic = readings(nodes, own, setting.window_s, READING_PSDU)
         found = simulate(net, traffic, own, setting.window_s + TAIL, conditions=around)
-        cause[number, traffic.origin - 1] = _CODE[found.outcome]
+        cause[number, traffic.origin - 1] = CODES[found.outcome]
         delay[number, traffic.origin - 1] = found.delay
         air += found.air
         events += found.events
@@ -121,7 +126,7 @@ def _ask(
         reply=np.concatenate([count + request, np.full(count, NOBODY)]),
     )
     found = simulate(net, traffic, seed, PACE * count + TAIL, conditions=around)
-    return meters - 1, _CODE[found.outcome[count:]], (found.begun + found.delay)[count:]
+    return meters - 1, CODES[found.outcome[count:]], (found.begun + found.delay)[count:]
 
 
 def site_runs(setting: MeshSetting, meters: int, sites: range, rounds: int, seed: int = 0) -> Iterator[SiteRun]:

@@ -1,0 +1,1 @@
+"""Drivers of PLC bridges; what they have in common is :mod:`hil_drivers.bridge`."""
