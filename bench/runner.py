@@ -19,7 +19,8 @@ from bench.progress import Progress
 from bench.record.folder import RunFolder, new_run_id
 from bench.record.model import Event, RunClock, RunRecord, TopologyRecord, iso_utc
 from bench.record.provenance import git_commit, host, versions
-from bench.stage import Aborted, Stage
+from bench.record.scratch import clear_left, owning
+from bench.stage import SPECS, Aborted, Stage
 from bench.topology.load import LoadedTopology
 from protocols.errors import MeterBenchError
 from protocols.slots import jst
@@ -95,7 +96,8 @@ def run_campaign(
         doing.prepare(run)
         work = folder.path / "processes"
         work.mkdir()
-        with Stage(record.run_id, broker, work, LocalEngine(work, run.note), abort) as stage:
+        clear_left(results.glob("*/processes"), SPECS)  # of runs that were killed outright; they hold keys
+        with owning(work), Stage(record.run_id, broker, work, LocalEngine(work, run.note), abort) as stage:
             doing.execute(run, stage)
     except Aborted:
         verdict = Verdict.ABORTED

@@ -6,6 +6,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +23,10 @@ from twins.bus.control import ControlLink
 
 _BROKER_PATIENCE = {"ours": 15.0, "external": 3.0}  # real s that a broker has to accept connections
 _NAP = 0.02
+_LOOK = 0.1
+
+SPECS = "*.spec.json"
+"""Files that tell processes what to do, in the folder of a stage."""
 
 
 class Aborted(Exception):  # noqa: N818 - not an error: the user's wish
@@ -60,7 +66,7 @@ class Stage:
     ) -> None:
         self.engine.stop()
         self.control.close()
-        for spec in self.work.glob("*.spec.json"):
+        for spec in self.work.glob(SPECS):
             spec.unlink()  # a run folder is mailed around; keys do not belong in it
 
     def start(self, name: str, module: str, spec: msgspec.Struct, restarts: int = MAX_RESTARTS) -> None:
@@ -86,6 +92,21 @@ class Stage:
     def rest(self, seconds: float) -> None:
         """Wait so long, or until the run is aborted."""
         self._abort.wait(seconds)
+
+    def attend(self, work: Callable[[threading.Event], None]) -> None:
+        """Do some work in a thread of its own, so that the processes are looked after meanwhile.
+
+        It is handed an event that is set when it shall end early. Raises what it raised, or what :meth:`look` does.
+        """
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(work, stop)
+            try:
+                while not wait((done,), _LOOK).done:
+                    self.look()
+            finally:
+                stop.set()
+        done.result()
 
     def _await_broker(self) -> None:
         address = self.bus

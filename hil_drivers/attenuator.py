@@ -41,6 +41,9 @@ class Attenuator(Protocol):
     def identity(self) -> DeviceIdentity:
         """Ask it who it is."""
 
+    def nearest_step(self, channel: int, db: float) -> float:
+        """What a setting would be rounded to; raises :class:`EnvelopeError` as :meth:`set` does."""
+
     def set(self, channel: int, db: float) -> float:
         """Set a channel to the nearest step; what it reads afterwards, which is that step.
 

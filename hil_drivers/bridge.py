@@ -12,12 +12,17 @@ of JJ-300.11 after METI's guideline for the operation of the B-route, 4th editio
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
-from hil_drivers.errors import UnsupportedError
+from hil_drivers.errors import AddressError, UnsupportedError
 from hil_drivers.guard import DeviceIdentity
+from protocols.echonet.transport import PORT
+
+_PORTS: Final = 65_535
+_ADDRESS: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d{1,5}))?", re.ASCII)
 
 
 class BridgeCan(Enum):
@@ -93,3 +98,15 @@ class PlcBridge(Protocol):
         """The error that says what this bridge has no words for."""
         can = ", ".join(sorted(each.value for each in self.capabilities.can))
         return UnsupportedError(f"{self.place}: this bridge has no words for {what.value}; it can do {can}")
+
+
+def meter_behind(address: str) -> tuple[str, int]:
+    """Host and port of the meter behind a bridge: ``host``, ``host:port``, ``[IPv6]`` or ``[IPv6]:port``.
+
+    Raises :class:`AddressError` for what is none of them.
+    """
+    found = _ADDRESS.fullmatch(address)
+    port = int(found["port"] or PORT) if found else 0
+    if found is None or not 0 < port <= _PORTS:
+        raise AddressError(f"{address}: no address of a meter; give host:port, or [IPv6]:port")
+    return found["six"] or found["host"], port

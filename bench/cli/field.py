@@ -10,12 +10,14 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bench.cli.field_attenuate import attenuate
 from bench.cli.output import echo_json, print_table
 from bench.errors import InputError
 from bench.topology import load_topology
 from protocols.slots import jst
 
 app = typer.Typer(help="The field: expectations, links, maps, and the statistics behind them.", no_args_is_help=True)
+app.command()(attenuate)
 
 TopologyFile = Annotated[Path, typer.Argument(metavar="TOPOLOGY", help="Topology file (YAML).", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]

@@ -100,6 +100,7 @@ def radio(
     """Have a place's stick look for its meter, join it, tell how it stands, or leave; minutes may pass on air.
 
     probe sends small requests over the session that stands, and counts those that the meter's radio acknowledged.
+    At a place with a PLC bridge and no stick, status and probe look at the power line.
     """
     tell(place, ctx.obj.ask(Radio(place, token, action.value, count)), as_json)
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from bench.errors import InputError
 from bench.keys import master_key
 from bench.meters.directory import ENDPOINTS
 from bench.record.atomic import replacing
+from bench.record.scratch import scratch
 from bench.serving.choose import check_host, chosen_meters, going_on, serving_plan
 from bench.serving.watch import ServingProcess, endpoint_of, ready_of
 from bench.topology.load import load_topology
@@ -86,8 +86,7 @@ def serve(
         check_host(notify)
     if memory is not None:
         plan, clock = going_on(memory, plan, clock)
-    with tempfile.TemporaryDirectory(prefix="bench-serve-") as folder:
-        work = Path(folder)
+    with scratch("meter-bench-serve-") as work:
         spec = ServeSpec(
             plan=plan,
             clock=clock,

@@ -13,12 +13,17 @@ from bench.field.links import LinkTable, Standing, link_table_of
 from bench.rack.inventory import Inventory
 from bench.topology import Topology
 from bench.topology.defects import index_of
+from bench.topology.rack import Place
 from twins.field.physics.parameters import radio
 from twins.plan import concentrator_id
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A place with an attenuator whose meter has a way in its mesh: loss in dB and level in dBm of that link."""
+    """A place with an attenuator whose meter has a way in its mesh: loss in dB and level in dBm of that link.
+
+    The link is that between the nodes ``node`` and ``other`` (0: the concentrator) of concentrator ``number`` of area
+    ``area``, both counted from 0. ``described_dbm``: the level at 0 dB by the topology's ``loss``; None without one.
+    """
 
     place: str
     meter: str
@@ -26,6 +31,11 @@ class Wanted(msgspec.Struct, frozen=True):
     parent: str
     loss_db: float
     level_dbm: float
+    area: int
+    number: int
+    node: int
+    other: int
+    described_dbm: float | None = None
 
 
 def wanted_links(topology: Topology, inventory: Inventory) -> dict[str, Wanted]:
@@ -37,13 +47,37 @@ def wanted_links(topology: Topology, inventory: Inventory) -> dict[str, Wanted]:
         index = index_of(place.meter)
         if place.wiring.attenuator is None or index is None or index >= plan.meters:
             continue
-        if plan.areas[int(plan.area_of(np.array([index]))[0])].medium != "multihop":
+        area = int(plan.area_of(np.array([index]))[0])
+        if plan.areas[area].medium != "multihop":
             continue
-        concentrator = concentrator_id(int(plan.concentrator_of(np.array([index]))[0]))
-        link = next(each for each in table(concentrator).meters if each.meter == place.meter)
+        number = int(plan.concentrator_of(np.array([index]))[0])
+        meters = table(concentrator_id(number)).meters
+        nodes = {each.meter: node for node, each in enumerate(meters, 1)} | {concentrator_id(number): 0}
+        link = meters[nodes[place.meter] - 1]
         if link.parent is not None and link.loss_db is not None and link.rssi_dbm is not None:
-            found[name] = Wanted(name, place.meter, concentrator, link.parent, link.loss_db, link.rssi_dbm)
+            found[name] = Wanted(
+                place=name,
+                meter=place.meter,
+                concentrator=concentrator_id(number),
+                parent=link.parent,
+                loss_db=link.loss_db,
+                level_dbm=link.rssi_dbm,
+                area=area,
+                number=number - plan.first_concentrator_of_area(area),
+                node=nodes[place.meter],
+                other=nodes[link.parent],
+                described_dbm=described_level(place),
+            )
     return found
+
+
+def described_level(place: Place) -> float | None:
+    """The level in dBm at 0 dB of a place's attenuator by the loss that its topology describes; None without one."""
+    tap = place.wiring.attenuator
+    if tap is None or tap.loss is None:
+        return None
+    sender = radio().sender
+    return sender.power_dbm + sender.gain_dbi - tap.loss
 
 
 def setting_for(link: Wanted, level_at_zero_dbm: float) -> float:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from bench.record.atomic import write_text
 from twins.field.classes import AREA_CLASSES
 from twins.field.settings import MeshSetting
-from twins.field.statistics import store
+from twins.field.statistics import burdens, store
+from twins.field.statistics.burdens import BurdenTable
 from twins.field.statistics.tables import MeshTable, encode
 
 SHIPPED_FOLDER = Path(store.__file__).parent / "data"
@@ -37,6 +38,25 @@ def fitted(setting: MeshSetting, meters: int, made: str, step: Callable[[], None
     return fit(setting, meters, made=made, sites=sites, rounds=rounds, step=step)
 
 
+def burden_effort(meters: int) -> Effort:
+    """The same for burdens, which are fitted over all sites together."""
+    if meters <= 120:
+        return Effort(24, 8)
+    if meters <= 250:
+        return Effort(16, 8)
+    return Effort(12, 6) if meters <= 500 else Effort(8, 4)
+
+
+def fitted_burdens(
+    setting: MeshSetting, meters: int, made: str, step: Callable[[], None] = lambda: None
+) -> BurdenTable:
+    """What other traffic does to a kind of mesh, by the usual effort."""
+    from twins.field.statistics.compete import fit_burdens
+
+    sites, rounds = burden_effort(meters)
+    return fit_burdens(setting, meters, made=made, sites=sites, rounds=rounds, step=step)
+
+
 def shipped_settings() -> Iterator[tuple[str, tuple[int, ...]]]:
     """The classes and numbers of meters that tables ship for."""
     for name in AREA_CLASSES:
@@ -46,7 +66,7 @@ def shipped_settings() -> Iterator[tuple[str, tuple[int, ...]]]:
 def calibrate_shipped(
     made: str, folder: Path = SHIPPED_FOLDER, say: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
-    """Fit all tables that ship and write them, one file a class; returns the files."""
+    """Fit all tables that ship and write them, two files a class; returns the files."""
     files = []
     for name, sizes in shipped_settings():
         tables = []
@@ -55,5 +75,11 @@ def calibrate_shipped(
             say(f"{name}, {meters} meters: {tables[-1].sites} sites")
         file = folder / f"{name}.json"
         write_text(file, encode(tuple(tables)).decode())
-        files.append(file)
+        heavier = []
+        for meters in store.SHIPPED_BURDENS:
+            heavier.append(fitted_burdens(MeshSetting(area_class=name), meters, made))
+            say(f"{name}, {meters} meters, other traffic: {heavier[-1].provenance.sites} sites")
+        other = folder / f"{name}-burdens.json"
+        write_text(other, burdens.encode(heavier).decode())
+        files += [file, other]
     return files

@@ -13,13 +13,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench.field.calibrate import fitted
+from bench.field.calibrate import fitted, fitted_burdens
 from bench.record.atomic import write_text
 from twins.field.areas import AreaField
 from twins.field.checks import FieldError
 from twins.field.layouts import site_of
 from twins.field.settings import JammerSetting, MeshSetting
-from twins.field.statistics.store import key, shipped
+from twins.field.statistics import burdens
+from twins.field.statistics.burdens import BurdenTable
+from twins.field.statistics.store import key, shipped, shipped_burdens
 from twins.field.statistics.tables import MeshTable, decode, encode
 from twins.plan import AreaPlan, FleetPlan
 
@@ -57,18 +59,39 @@ def with_tables(fields: Sequence[AreaField], plan: FleetPlan) -> tuple[AreaField
     )
 
 
+def burdens_for(setting: MeshSetting, meters: int, folder: Path | None = None) -> BurdenTable:
+    """What other traffic does to a kind of mesh; fitted when nobody has done that before."""
+    found = shipped_burdens(setting, meters)
+    if found is not None:
+        return found
+    file = (cache_folder() if folder is None else folder) / f"{key(setting, meters)}-burdens.json"
+    if file.exists():
+        try:
+            return burdens.decode(file.read_bytes(), str(file))[0]
+        except (FieldError, IndexError) as error:
+            log.warning("%s; it is made again", error)
+    log.warning("no burdens for %d meters of %s: fitted now from the event engine", meters, _told(setting))
+    table = fitted_burdens(setting, meters, made="")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, burdens.encode((table,)).decode())
+    return table
+
+
 def _with_table(field: AreaField, area: AreaPlan, seed: int, first_concentrator: int) -> AreaField:
     meters = area.meters_per_concentrator
     if (field.medium or area.medium) != "multihop":
         return field
-    if field.table is None and shipped(field.mesh, meters) is None:
-        field = msgspec.structs.replace(field, table=table_for(field.mesh, meters))
-    sites = (field.table or table_for(field.mesh, meters)).sites
+    alone = field.table or table_for(field.mesh, meters)
+    heavier = burdens_for(field.mesh, meters) if field.traffic else None
+    if heavier is not None or shipped(field.mesh, meters) is None:
+        field = msgspec.structs.replace(field, table=_beside_others(alone, heavier, field))
+    sites = alone.sites
     jammed = []
     for each in field.jammed:
         number = np.array([first_concentrator + each.concentrator], dtype=np.int64)
         site = int(site_of(seed, number, sites)[0])
-        jammed.append(msgspec.structs.replace(each, table=_beside(field.mesh, meters, site, each.jammers)))
+        own = _beside(field.mesh, meters, site, each.jammers)
+        jammed.append(msgspec.structs.replace(each, table=_beside_others(own, heavier, field)))
     return msgspec.structs.replace(field, jammed=tuple(jammed))
 
 
@@ -76,6 +99,10 @@ def _beside(setting: MeshSetting, meters: int, site: int, jammers: tuple[JammerS
     from twins.field.statistics.fit import fit_jammed  # the compiled engine takes a second to load
 
     return fit_jammed(setting, meters, site, jammers)
+
+
+def _beside_others(table: MeshTable, heavier: BurdenTable | None, field: AreaField) -> MeshTable:
+    return table if heavier is None else burdens.loaded(table, heavier, field.traffic)
 
 
 def _told(setting: MeshSetting) -> str:

@@ -188,12 +188,13 @@ class Tail:
 
 
 def in_a_row(results: Sequence[Result], count: int) -> str | None:
-    """The place of the rack at which the last ``count`` results were bench errors; None where there is none."""
-    last = [each for each in results if each.outcome != "skip"][-count:]
-    here = {(each.kind, each.place, each.outcome) for each in last}
-    if len(last) < count or len(here) != 1 or last[0].kind != "rack" or last[0].outcome != "error":
-        return None
-    return last[0].place
+    """The place of the rack whose last ``count`` tests were bench errors; None where there is none. Tests at other
+    places may lie between them, and those that were skipped do not count."""
+    outcomes: dict[str, list[str]] = {}
+    for each in results:
+        if each.kind == "rack" and each.outcome != "skip":
+            outcomes.setdefault(each.place, []).append(each.outcome)
+    return next((place for place, told in outcomes.items() if told[-count:] == ["error"] * count), None)
 
 
 def _watch(process: subprocess.Popen[bytes], tail: Tail, abort: threading.Event) -> Ending | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import Final
 from bench.measure import Measurement
 from bench.progress import Silent
 from bench.pytest_plugin.outcomes import BenchError
+from bench.record.model import RunRecord
 from bench.runner import run_campaign
 from bench.topology.clock import Clock
 from bench.topology.defects import Defect, index_of
@@ -39,9 +41,21 @@ class HeadEnd:
         self._loaded = replace(loaded, topology=small(loaded.topology))
         self._work = work
 
-    @cached_property
+    @property
     def collected(self) -> dict[str, Measurement]:
         """What a day of collection came to, by name of the measurement. Raises BenchError when it could not be run."""
+        return {each.name: each for each in self._record.measurements}
+
+    @property
+    def by_medium(self) -> dict[str, float]:
+        """Share of the values that are there at last, by the medium of the meters. Raises BenchError likewise."""
+        counts: dict[str, Counter[str]] = {}
+        for area in self._record.summary["areas"]:
+            counts.setdefault(area["medium"], Counter()).update(stored=area["stored"], due=area["due"])
+        return {medium: each["stored"] / each["due"] for medium, each in counts.items()}
+
+    @cached_property
+    def _record(self) -> RunRecord:
         self._work.mkdir(parents=True, exist_ok=True)
         silent = Silent()
         _folder, record = run_campaign(
@@ -54,7 +68,7 @@ class HeadEnd:
         )
         if record.verdict in ("error", "aborted"):
             raise BenchError(record.events[-1].what if record.events else "the collection could not be run")
-        return {each.name: each for each in record.measurements}
+        return record
 
 
 def small(topology: Topology) -> Topology:

@@ -36,10 +36,15 @@ class RackHouse:
         self, loaded: LoadedTopology, stage: SessionStage, work: Path, clock: ClockSpec, plan: FleetPlan
     ) -> None:
         self.inventory: Inventory = inventory_of(loaded)
-        self._stage = stage
+        self._stage, self.work = stage, work
         self._hosted = HostedRack(stage.stage, self.inventory, work / "rack")
         self._hosted.start(clock, plan)
         self._client: RackClient | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the gateway says how it is reached."""
+        return self._hosted.folder
 
     @property
     def client(self) -> RackClient:
@@ -81,7 +86,8 @@ class RackHouse:
 
 
 class Place:
-    """One place, while this test holds it. All methods raise GatewayError, LeaseDeniedError and BenchFault."""
+    """One place, while this test holds it. What an instrument does not do is a BenchError, whatever it says; ``ask``
+    raises GatewayError, LeaseDeniedError and BenchFault."""
 
     def __init__(self, house: RackHouse, name: str, token: str) -> None:
         self._house, self.name, self._token = house, name, token
@@ -92,6 +98,13 @@ class Place:
     def ask(self, request: messages.Request) -> Any:
         """Ask the gateway something."""
         return self._house.client.ask(request)
+
+    def order(self, request: messages.Request) -> Any:
+        """Have an instrument do something; that it says no is the bench's fault. Raises BenchError."""
+        try:
+            return self.ask(request)
+        except MeterBenchError as error:
+            raise BenchError(str(error)) from error
 
     @property
     def token(self) -> str:
@@ -120,22 +133,22 @@ class Place:
     def power(self, action: Literal["on", "off", "cycle"], seconds: float = 2.0) -> None:
         """The relay of the place; nothing where there is none. ``seconds`` (real) a cycle is without supply."""
         if self.described.wiring.relay is not None:
-            self.ask(messages.Power(self.name, self._token, action, seconds))
+            self.order(messages.Power(self.name, self._token, action, seconds))
             self._supplied = action != "off"
 
     def load(self, amps: float, power_factor: float = 1.0) -> None:
         """The load behind the meter; 0 switches it off."""
-        self.ask(messages.Load(self.name, self._token, amps, power_factor))
+        self.order(messages.Load(self.name, self._token, amps, power_factor))
 
     def play(self, *segments: messages.Segment) -> None:
         """Dips, interruptions and ramps by the source itself; returns when they are over."""
-        self.ask(messages.Play(self.name, self._token, segments))
+        self.order(messages.Play(self.name, self._token, segments))
 
     def integrate(
         self, action: Literal["begin", "end", "read"], volts: float | None = None, amps: float | None = None
     ) -> dict[str, Any]:
         """The analyser counts energy: as :class:`bench.rack.messages.Integrate` says."""
-        found: dict[str, Any] = self.ask(messages.Integrate(self.name, self._token, action, volts, amps))
+        found: dict[str, Any] = self.order(messages.Integrate(self.name, self._token, action, volts, amps))
         return found
 
     def measure(self) -> dict[str, Any]:
@@ -176,14 +189,14 @@ class AcSource:
     def on(self, volts: float | None = None, hertz: float | None = None) -> dict[str, Any]:
         """Bring it to these values (the ratings of the meter where not given): what it reads then."""
         place = self._place
-        found: dict[str, Any] = place.ask(messages.Source(place.name, place.token, "on", volts, hertz))
+        found: dict[str, Any] = place.order(messages.Source(place.name, place.token, "on", volts, hertz))
         self.wanted = True
         return found
 
     def off(self) -> None:
         """Switch it off."""
         self.wanted = False
-        self._place.ask(messages.Source(self._place.name, self._place.token, "off"))
+        self._place.order(messages.Source(self._place.name, self._place.token, "off"))
 
 
 class Attenuator:
@@ -195,4 +208,4 @@ class Attenuator:
     def set(self, db: float) -> float:
         """Set it: what was really set."""
         place = self._place
-        return float(place.ask(messages.Attenuate(place.name, place.token, db))["db"])
+        return float(place.order(messages.Attenuate(place.name, place.token, db))["db"])

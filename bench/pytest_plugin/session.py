@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from bench.errors import InputError
 from bench.pytest_plugin.outcomes import BenchError
 from bench.pytest_plugin.targets import Target, targets
+from bench.record.scratch import scratch
 from bench.serving.choose import serving_plan
 from bench.topology.load import LoadedTopology, load_topology
 from twins.clock import ClockSpec, ScaledClock
@@ -20,6 +20,7 @@ from twins.plan import FleetPlan
 from twins.serving.endpoint import Endpoint
 
 if TYPE_CHECKING:
+    from bench.pytest_plugin.collector import Collector
     from bench.pytest_plugin.fleet import HeadEnd
     from bench.pytest_plugin.places import Place, RackHouse
     from bench.pytest_plugin.specimen import Specimen
@@ -111,7 +112,7 @@ class BenchSession:
     @cached_property
     def work(self) -> Path:
         """A folder of this session."""
-        return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="bench-pytest-")))
+        return self._closing.enter_context(scratch("meter-bench-pytest-"))
 
     @cached_property
     def stage(self) -> SessionStage:
@@ -150,6 +151,12 @@ class BenchSession:
         from bench.pytest_plugin.fleet import HeadEnd
 
         return HeadEnd(self.loaded, self.work / "collection")
+
+    def collector(self, place: str) -> Collector:
+        """A head-end that collects from a place over the A-route; a context. Raises InputError, BenchFault."""
+        from bench.pytest_plugin.collector import Collector
+
+        return Collector(self.rack, self.stage, self.plan, self.clock_spec, place)
 
     @contextlib.contextmanager
     def occupied(self, target_id: str, *, powered: bool) -> Iterator[Occupied]:

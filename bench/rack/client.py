@@ -151,7 +151,8 @@ class RackClient:
     def lease(self, wanted: Acquire, every: float | None = None) -> Iterator[dict[str, Any]]:
         """A lease for the block, kept by heartbeats and released at its end.
 
-        When this process dies, the broker tells the gateway, and the lease ends at once; when it hangs, it expires. A lease that is lost meanwhile is noticed at the next command, which is refused, and by :meth:`check`.
+        When this process dies, the broker tells the gateway, and the lease ends at once; when it hangs, it expires.
+        A lease that is lost meanwhile is noticed at the next command, which is refused, and by :meth:`check`.
         ``every``: seconds from beat to beat, a third of the lease's time if not given.
         """
         held = self.ask(wanted)

@@ -34,6 +34,9 @@ from bench.rack.inventory import Inventory, read_inventory
 from bench.rack.journal import Journal, JournalError, is_free
 from bench.rack.sequencer import SafeReport, make_safe
 
+LOCK = "dead-man.lock"
+"""File in the gateway's folder that a dead-man process holds for as long as it lives."""
+
 BEAT = b"."
 LAST_WORD = b"q"
 EVERY = 0.2
@@ -47,6 +50,11 @@ _QUICK_TRIES = 3
 _AGAIN = 2.0  # s between the later ones
 _STEP_SECONDS = 10.0  # that a step of a later one may take: longer than drivers wait, so that none is left behind
 _KEEPS_ON = 1800.0  # s
+
+
+def is_at_work(folder: Path) -> bool:
+    """Whether a dead-man process watches over the gateway of this folder, or acts for it."""
+    return (folder / LOCK).exists() and not is_free(folder / LOCK)
 
 
 def heartbeat_ends(descriptor: int, silence: float = SILENCE) -> str | None:
@@ -110,7 +118,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     inventory, folder = read_inventory(Path(sys.argv[1])), Path(sys.argv[2])
-    with (folder / "dead-man.lock").open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         audit = Audit(folder / "audit.jsonl", time.time)
         Instruments(inventory).load_drivers()

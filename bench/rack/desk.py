@@ -159,7 +159,7 @@ class Desk:
         raise LeaseDeniedError(f"{len(chosen)} of {count} places can be had: {'; '.join(reasons)}")
 
     def _unreachable(self, place: str) -> str | None:
-        looked = (look_at(name, self._opened) for _kind, name, _channel in taps(self.inventory.place(place)))
+        looked = (look_at(name, self._opened) for name in self.inventory.speaking(place))
         return next((f"{place}: {why}" for finding, why in looked if finding != "answered"), None)
 
     def extend(self, owner: str, token: str, ttl: float | None) -> dict[str, Any]:
@@ -281,7 +281,11 @@ class Desk:
 
     def measure(self, place: str) -> dict[str, Any]:
         """What the instruments of a place read; needs no lease."""
-        return Rig(self.inventory, place, self._opened, _read_only).measure()
+        return self.looking(place).measure()
+
+    def looking(self, place: str) -> Rig:
+        """The rig of a place for who only looks; needs no lease."""
+        return Rig(self.inventory, place, self._opened, _read_only)
 
     def _checked(self, token: str, place: str) -> Lease:
         with self._lock:

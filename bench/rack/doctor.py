@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from bench.rack.fitness import Found
 from bench.rack.inventory import Inventory
 from bench.rack.sequencer import Open
 from hil_drivers.errors import IdentityError, InstrumentError
 from hil_drivers.registry import Instrument, Kind
+from hil_drivers.relay import Relay
+from hil_drivers.source import AcSource
 from protocols.errors import MeterBenchError
 
 _PATIENCE = 10.0
@@ -53,6 +55,8 @@ def _silent(inventory: Inventory, name: str) -> Finding:
 def _look(inventory: Inventory, name: str, opened: Open) -> Finding:
     described = inventory.instruments[name]
     try:
+        if described.kind is Kind.BRIDGE and (dead := _without_supply(inventory, name, opened)):
+            return Finding(name, described.driver, f"not asked: {dead} has no supply, a dead line carries nothing", ())
         instrument = opened(name)
         identity = _identity(instrument, described.identity)
         problems = tuple(_shortcomings(inventory, name, instrument))
@@ -75,6 +79,23 @@ def _identity(instrument: Instrument, words: str | None) -> str:
         if words is not None:
             raise
         return f"cannot say ({error})"
+
+
+def _without_supply(inventory: Inventory, bridge: str, opened: Open) -> str | None:
+    """The place behind a bridge, where its source is off or its relay open; None where it has supply, or may have."""
+    for place in inventory.places.values():
+        wiring = place.wiring
+        if wiring.bridge is None or wiring.bridge.instrument != bridge:
+            continue
+        try:
+            if wiring.source is not None and not cast(AcSource, opened(wiring.source.instrument)).is_on():
+                return place.id
+            if wiring.relay is not None:
+                relay = cast(Relay, opened(wiring.relay.instrument))
+                return None if relay.get(wiring.relay.channel) else place.id
+        except (MeterBenchError, OSError):  # that instrument has a finding of its own
+            return None
+    return None
 
 
 def _shortcomings(inventory: Inventory, name: str, instrument: Any) -> Iterator[str]:

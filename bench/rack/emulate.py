@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import re
-import tempfile
-from pathlib import Path
+import time
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +20,7 @@ import msgspec
 from bench.errors import InputError
 from bench.rack.emulated_meters import EmulatedMeters, radio_paths
 from bench.rack.inventory import Inventory, inventory_of, taps
+from bench.record.scratch import scratch
 from bench.topology.load import load_topology
 from bench.topology.rack import Emulation, Place
 from hil_drivers.registry import Kind
@@ -30,11 +31,18 @@ from twins.rack.faults import Fault, Faulty, FrontEnd
 from twins.rack.instruments.boxes import box
 from twins.rack.instruments.catalogue import front_end
 from twins.rack.instruments.contacts import Contacts, Heed
+from twins.rack.instruments.plc_bridge import PlcBridge
 from twins.rack.wires.tcp import TcpWire
+from twins.rack.wires.udp import UdpWire
 from twins.rack.world.circuit import Impedance
+from twins.rack.world.power_line import PowerLine
 from twins.rack.world.radio import RadioWorld
 from twins.rack.world.world import World, WorldSpec
 
+_HANDED_ON: Final = 5.0
+"""Real seconds in which an address becomes free, when it was that of a run which has just been killed outright."""
+
+_NAP: Final = 0.1
 _BOXES: Final = (Kind.ATTENUATOR, Kind.RELAY)
 _ADDRESS: Final = re.compile(r"(?:TCPIP\d*::(?P<visa>[^:]+)::(?P<visa_port>\d+)::SOCKET|(?P<host>[^:]+):(?P<port>\d+))")
 
@@ -64,9 +72,11 @@ class EmulatedRack:
         self.worlds: dict[str, World] = {}
         self.radio = RadioWorld(radio_paths(self.inventory), spec.plan.seed)
         self.contacts: dict[str, Contacts] = {}
+        self.bridges: dict[str, PlcBridge] = {}
+        self._seed = spec.plan.seed
         self.faulty = {name: Faulty(self._front_end(name)) for name in self.inventory.instruments}
-        self._wires = {name: TcpWire(each, self.clock, *self._address(name)) for name, each in self.faulty.items()}
-        self._memory = tempfile.TemporaryDirectory(prefix="bench-emulate-")
+        self._wires = {name: self._wire(name, each) for name, each in self.faulty.items()}
+        self._closing = contextlib.ExitStack()
         self.meters = EmulatedMeters(
             self.inventory,
             spec.plan,
@@ -74,10 +84,13 @@ class EmulatedRack:
             self._feeding,
             self.radio,
             self.clock,
-            Path(self._memory.name),
+            self._closing.enter_context(scratch("meter-bench-emulate-")),
             self.scale,
             pace,
         )
+        for name, place in self.inventory.places.items():
+            if place.wiring.bridge is not None:
+                self.meters.put_behind(self.bridges[place.wiring.bridge.instrument], name)
         for name, meter in self.meters.emulated.items():
             relay = self.inventory.place(name).wiring.relay
             meter.connected = relay is None or self._inverted(relay.instrument)
@@ -96,9 +109,21 @@ class EmulatedRack:
         await asyncio.sleep(0)  # the services are started
         await asyncio.sleep(0)  # and begin to answer
 
-    async def _open(self, name: str, wire: TcpWire) -> None:
+    def _wire(self, name: str, front_end: FrontEnd) -> TcpWire | UdpWire:
+        kind = UdpWire if name in self.bridges else TcpWire
+        return kind(front_end, self.clock, *self._address(name))
+
+    async def _open(self, name: str, wire: TcpWire | UdpWire) -> None:
+        deadline = time.monotonic() + _HANDED_ON
         try:
-            await wire.open()
+            while True:
+                try:
+                    await wire.open()
+                    return
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                        raise
+                await asyncio.sleep(_NAP)
         except OSError as error:
             where = self.inventory.line("instruments", name, "address")
             at = f"{wire.address}:{wire.port}"
@@ -113,7 +138,7 @@ class EmulatedRack:
             with contextlib.suppress(asyncio.CancelledError, MeterBenchError):
                 await self.serving
         self.meters.close()
-        self._memory.cleanup()
+        self._closing.close()
 
     def fault(self, name: str, kind: str | None, times: int | None = None, seconds: float = 1.0) -> None:
         """Begin a fault of an instrument by name, or end all it has; ``seconds`` of lateness are real ones.
@@ -131,6 +156,9 @@ class EmulatedRack:
 
     def _front_end(self, name: str) -> FrontEnd:
         described: Any = self.inventory.instruments[name]
+        if described.kind is Kind.BRIDGE:
+            line = PowerLine(name, self._seed, self._emulation.line_margin_db)
+            return self.bridges.setdefault(name, PlcBridge(name, line))
         if described.kind not in _BOXES:
             return front_end(described.driver, self._world(name), self._pace)
         settings = {"channels": described.channels, **described.settings}

@@ -27,6 +27,7 @@ from twins.clock import Clock
 from twins.memory.journal import MemoryJournal
 from twins.meter.view import MeterView
 from twins.plan import MAKER, FleetPlan
+from twins.rack.instruments.plc_bridge import PlcBridge
 from twins.rack.meters.clocks import RackClocks
 from twins.rack.meters.healthy import healthy
 from twins.rack.meters.line import Line
@@ -45,6 +46,9 @@ from twins.wisun.station import meter_mac, stick_mac
 
 _WIRINGS: Final = {1: "1P2W", 2: "1P3W", 3: "3P3W"}
 """How a meter lies on so many phases of its source: homes on one or two, high voltage on three without a neutral."""
+
+_LINE_VOLTS: Final = 0.5
+"""Part of the rated voltage below which modems at the power line do not live: our own choice."""
 
 _PORTS: Final = {"dlms": DLMS_PORT, "modbus": MODBUS_PORT, "echonet": ECHONET_PORT}
 
@@ -85,6 +89,7 @@ class EmulatedMeters:
                 hidden = msgspec.structs.replace(drawn, **errors.get(twin.index, {}))
                 self.emulated[place.id] = EmulatedMeter(self._spec(place, twin, hidden), world)
                 radio.deafen(place.id, hidden.deaf_db)
+                radio.loosen(place.id, hidden.antenna_db)
                 twin = self.views[place.id] = EmulatedView(twin, self.emulated[place.id])
             views.append(twin)
         clocks = RackClocks(plan, {meter.spec.index: meter for meter in self.emulated.values()})
@@ -125,6 +130,8 @@ class EmulatedMeters:
         for number, place in enumerate(self._places):
             for url in place.readers:
                 endpoint = endpoint_of_url(place.meter, url)
+                if endpoint.protocol == "echonet" and place.wiring.bridge is not None:
+                    continue  # it is met behind its bridge alone
                 if endpoint.path is not None:
                     lines[endpoint.protocol][number] = Path(endpoint.path)
                     continue
@@ -153,10 +160,20 @@ class EmulatedMeters:
         macs = [(meter_mac(index_of(place)), stick_mac(index_of(place), 0), place.id) for place in self._places]
         return {mac: name for meter, stick, name in macs for mac in (meter, stick)}
 
+    def put_behind(self, bridge: PlcBridge, place: str) -> None:
+        """Put the meter of a place, and what feeds it, behind a bridge."""
+        bridge.meter = self.served.answering(self._number(place))
+        if (meter := self.emulated.get(place)) is not None:
+            least = _LINE_VOLTS * meter.spec.nominal_volts
+            bridge.supplied = lambda now: max(meter.instant(now).volts) >= least
+
+    def _number(self, place: str) -> int:
+        return next(number for number, each in enumerate(self._places) if each.id == place)
+
     def level_dbm(self, place: str, now: float) -> float:
         """What arrives of each other at a place's stick and meter; minus infinity where nothing does."""
-        number = next(n for n, each in enumerate(self._places) if each.id == place)
-        return self._radio.level(place, place, channel_mhz(self._sticks.air.stations[number].channel), now)
+        station = self._sticks.air.stations[self._number(place)]
+        return self._radio.level(place, place, channel_mhz(station.channel), now)
 
     def close(self) -> None:
         """Let go of everything; nothing may be served any more."""
@@ -176,7 +193,8 @@ def radio_paths(inventory: Inventory) -> list[RadioPath]:
         if place.stick is not None:
             tap = place.wiring.attenuator
             through = () if tap is None else (Port(tap.instrument, tap.channel),)
-            found.append(RadioPath(stick=place.id, meter=place.id, through=through))
+            described = () if tap is None or tap.loss is None else ((920.0, tap.loss),)  # the same at every frequency
+            found.append(RadioPath(stick=place.id, meter=place.id, through=through, insertion=described))
     return found
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -36,8 +36,9 @@ from bench.rack.journal import Journal, JournalError
 from bench.rack.keeper import Keeper
 from bench.rack.leases import Lease
 from bench.rack.messages import Envelope, Reply, Request
-from bench.rack.readings import Readings
+from bench.rack.readings import Readings, over_line
 from bench.rack.sequencer import SafeReport
+from hil_drivers.bridge import PlcBridge
 from protocols.errors import MeterBenchError, ProtocolError
 from protocols.topics import TopicTree
 from twins.bus.address import BusAddress
@@ -286,6 +287,8 @@ class Gateway:
                 return desk.operate(owner, token, place, "source", lambda rig: rig.source(request), action=action)
             case ask.Load(place, token, amps):
                 return desk.operate(owner, token, place, "load", lambda rig: rig.load(request), amps=amps)
+            case ask.Attenuate(place, check=True):
+                return desk.looking(place).attenuate(request)
             case ask.Attenuate(place, token, db):
                 return desk.operate(owner, token, place, "attenuate", lambda rig: rig.attenuate(request), db=db)
             case ask.Play():
@@ -294,10 +297,18 @@ class Gateway:
                 return desk.operate(owner, token, place, "integrate", lambda rig: rig.integrate(request), action=action)
             case ask.Radio(place, token, action, count):
                 return desk.under(
-                    owner, token, place, "radio", lambda: self._readings.radio(place, action, count), action=action
+                    owner, token, place, "radio", lambda: self._radio(place, action, count), action=action
                 )
             case ask.ReadMeter():
                 return self._readings.read(request)
+
+    def _radio(self, place: str, action: str, count: int) -> dict[str, Any]:
+        """The stick of a place, or where there is none the bridge over its power line."""
+        described = self._inventory.place(place)
+        if described.stick is None and described.wiring.bridge is not None:
+            bridge = cast(PlcBridge, self._instruments.opened(described.wiring.bridge.instrument))
+            return over_line(bridge, action, count)
+        return self._readings.radio(place, action, count)
 
     def _release(self, owner: str, request: ask.Release) -> dict[str, Any]:
         if request.kick is None:

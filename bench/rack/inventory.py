@@ -48,6 +48,10 @@ class Inventory:
             f"{name}:{channel}" if kind in _EXCLUSIVE else name for kind, name, channel in taps(self.place(place))
         )
 
+    def speaking(self, place: str) -> list[str]:
+        """Instruments of a place that answer with and without supply; at a bridge it is the meter that answers."""
+        return [name for kind, name, _channel in taps(self.place(place)) if kind is not Kind.BRIDGE]
+
     def wired(self, places: Iterable[str], kind: Kind) -> dict[str, list[int]]:
         """Instruments of a kind that are wired to any of these places, with the channels that are (0: no channels)."""
         found: dict[str, list[int]] = {}

@@ -41,7 +41,7 @@ _NAP = 0.02
 
 
 def is_free(path: Path) -> bool:
-    """Whether there is a journal there that nobody keeps for himself."""
+    """Whether there is a file there, a journal or a lock, that nobody keeps for himself."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

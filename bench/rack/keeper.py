@@ -5,6 +5,7 @@ Each duty has a thread of its own, so that none waits for another's instruments.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -13,7 +14,6 @@ from typing import Final
 from bench.rack.desk import Desk
 from bench.rack.doctor import look_at
 from bench.rack.fitness import Found
-from bench.rack.inventory import taps
 from bench.rack.journal import JournalError
 from bench.rack.leases import Lease
 from bench.rack.sequencer import Open, make_safe
@@ -41,10 +41,13 @@ class Keeper:
     def start(self) -> None:
         """Begin all duties."""
         rules = self._inventory.rack
+        every = min(_FEED_AT_LEAST, rules.safe_state.watchdog_seconds / 4)
         duties: list[tuple[str, Callable[[], None], float]] = [
-            ("feed", self.feed, min(_FEED_AT_LEAST, rules.safe_state.watchdog_seconds / 3)),
-            ("safe again", self.try_again, _AGAIN),
+            (f"feed {name}", functools.partial(self.feed, name), every)  # none starves while another does not answer
+            for name, instrument in self._inventory.instruments.items()
+            if instrument.kind is Kind.SOURCE
         ]
+        duties.append(("safe again", self.try_again, _AGAIN))
         if rules.health.interval:
             duties.append(("health", self.look, rules.health.interval))
         for name, duty, every in duties:
@@ -57,15 +60,16 @@ class Keeper:
             except JournalError as error:  # a duty that ended here would not be done any more
                 log.error("%s", error)
 
-    def feed(self) -> None:
-        """Feed the watchdogs of sources in use: any exchange does.
+    def feed(self, source: str) -> None:
+        """Feed the watchdog of a source that is in use: any exchange does.
 
         A source that does not answer twice in a row ends its lease: nobody knows what it puts out.
         """
         for lease in self._desk.running():
-            for source in self._inventory.wired(lease.places, Kind.SOURCE):
-                if self._silence(source) is not None and (why := self._silence(source)) is not None:
-                    self._lost(lease, f"{source} is lost: {why}")
+            if source not in self._inventory.wired(lease.places, Kind.SOURCE):
+                continue
+            if self._silence(source) is not None and (why := self._silence(source)) is not None:
+                self._lost(lease, f"{source} is lost: {why}")
 
     def _silence(self, source: str) -> str | None:
         found, why = look_at(source, self._opened)
@@ -84,7 +88,7 @@ class Keeper:
         """Ask the instruments of idle places who they are, and take down what that says of the places."""
         known: dict[str, tuple[Found, str]] = {}
         for place in self._inventory.places:
-            wired = {name for _kind, name, _channel in taps(self._inventory.place(place))}
+            wired = set(self._inventory.speaking(place))
             if self._stop.is_set() or not wired:
                 continue
             for name in sorted(wired - known.keys()):

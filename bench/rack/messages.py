@@ -98,12 +98,16 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
 
 
 class Attenuate(msgspec.Struct, frozen=True, tag="attenuate"):
-    """The attenuator in the radio path of a place, in dB; ``nearest``: what lies beyond its range is set to its end."""
+    """The attenuator in the radio path of a place, in dB; ``nearest``: what lies beyond its range is set to its end.
+
+    ``check`` only asks what would be set, and needs no lease.
+    """
 
     place: str
     token: str
     db: float
     nearest: bool = False
+    check: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -164,7 +168,9 @@ class Radio(msgspec.Struct, frozen=True, tag="radio"):
     """The stick of a place: look for its meter, join it, tell how it stands, leave; or probe the session that stands.
 
     A probe sends ``count`` small requests. The result is how many were ``sent``, and how many of them ``acknowledged``
-    by the meter's radio after all tries of the stick; other actions tell how the radio stands.
+    by the meter's radio after all tries of the stick; other actions tell how the radio stands. At a place with a PLC
+    bridge and no stick, status and probe tell how many probes over the power line were ``sent`` and ``answered``, and
+    the median (``seconds``) and the ``longest`` of their times there and back.
     """
 
     place: str

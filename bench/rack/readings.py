@@ -16,6 +16,7 @@ from bench.errors import InputError
 from bench.meters.readers import chosen, reader_of
 from bench.meters.words import plain
 from bench.rack.messages import MeterWord, ReadMeter
+from hil_drivers.bridge import BridgeCan, PlcBridge
 from hil_drivers.meter import Can, Meter
 from hil_drivers.meters.route_b import Link, RouteBMeter, StickCarrier
 from protocols.echonet.frame import HEMS, LV_METER, Esv, Frame, Property
@@ -46,6 +47,20 @@ _RADIO: Final[Mapping[str, Callable[[StickCarrier], Link]]] = {
 
 PROBE: Final = Frame(0, HEMS, LV_METER, Esv.GET, (Property(0x80),)).to_bytes()
 """A request for the operation status: the smallest that any meter answers. Nobody waits for the answer."""
+
+
+def over_line(bridge: PlcBridge, action: str, count: int) -> dict[str, Any]:
+    """Do with a PLC bridge what is done with sticks; what so many probes over the power line found then.
+
+    ``status`` sends a few probes of its own. Raises :class:`~hil_drivers.errors.UnsupportedError` for what this bridge
+    has no words for.
+    """
+    if action in ("scan", "leave"):
+        raise bridge.unsupported(BridgeCan.JOIN)
+    if action == "join":
+        bridge.join()
+    link = bridge.link(count) if action == "probe" else bridge.link()
+    return {"reachable": link.reachable, **asdict(link)}
 
 
 @dataclass

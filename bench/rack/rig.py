@@ -160,10 +160,11 @@ class Rig:
             raise RefusedError(f"{name} is on: a relay is not switched under load; switch it off first")
 
     def attenuate(self, asked: Attenuate) -> dict[str, Any]:
-        """The attenuator of the place at so many dB; what was really set."""
+        """The attenuator of the place at so many dB; what was really set, or would be, and its step."""
         attenuator, channel = self.instrument(Kind.ATTENUATOR), self.tap(Kind.ATTENUATOR).channel
         db = min(max(asked.db, 0.0), attenuator.max_db) if asked.nearest else asked.db
-        return {"db": self.write(lambda: attenuator.set(channel, db))}
+        found = attenuator.nearest_step(channel, db) if asked.check else self.write(lambda: attenuator.set(channel, db))
+        return {"db": found, "step_db": attenuator.step_db}
 
     def integrate(self, asked: Integrate) -> dict[str, Any]:
         """The analyser's integration begun, ended or read: energy of the place's elements, and how far to trust it."""
@@ -190,7 +191,8 @@ class Rig:
         told: dict[str, Any] = {}
         for kind, name, channel in taps(self.place):
             try:
-                told[kind.value] = self._read(kind, self._opened(name), channel)
+                if reading := self._read(kind, self._opened(name), channel):
+                    told[kind.value] = reading
             except (MeterBenchError, OSError) as error:
                 told[kind.value] = {"error": str(error)}
         return told
@@ -205,3 +207,5 @@ class Rig:
                 return {"closed": instrument.get(channel)}
             case Kind.ATTENUATOR:
                 return {"db": instrument.get(channel)}
+            case Kind.BRIDGE:  # it measures nothing
+                return {}

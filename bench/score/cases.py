@@ -21,18 +21,16 @@ What: TypeAlias = Literal["defect", "control", "clean"]
 """*control*: what finds defects, on the topology as it is; a test that fails there proves nothing. *clean*: the same
 with another seed, so other meters; what fails there is a false alarm."""
 
-_MESH: Final = {
-    "name": "mesh",
-    "utility": "tepco",
-    "medium": "multihop",
-    "concentrators": 1,
-    "meters_per_concentrator": 60,
-    "generation_mix": {"next": 1},
+_SIXTY: Final = {"utility": "tepco", "medium": "multihop", "concentrators": 1, "meters_per_concentrator": 60}
+_AREAS: Final[dict[str, dict[str, Any]]] = {
+    "mesh": _SIXTY | {"name": "mesh", "generation_mix": {"next": 1}},
+    "shops": _SIXTY | {"name": "shops", "load_mix": {"shop": 1}},
 }
-"""Where defects of the field are planted: a rack has no mesh."""
+"""Where defects are planted for which a rack has no meters: in a mesh; in shops, some of whose registers have begun again
+behind their digits."""
 
-_IN_MESH: Final = 6
-"""Meters of the mesh that have a defect of the field."""
+_WITH_DEFECT: Final = {"mesh": 6, "shops": 60}
+"""Meters of an area that have the defect."""
 
 _WITH_TESTS: Final[tuple[Lane, ...]] = ("twin", "rack")
 
@@ -81,9 +79,9 @@ class Bench:
     def defect(self, planted: Planted) -> Case | None:
         """A defect alone; None where the topology has nothing to plant it in."""
         name = f"defect {planted.name}"
-        if planted.lane == "field":
-            defect = {"kind": planted.kind, "meters": _IN_MESH, **planted.fields}
-            return self._in_mesh(name, "defect", planted.campaign, [defect])
+        if planted.area:
+            defect = {"kind": planted.kind, "meters": _WITH_DEFECT[planted.area], **planted.fields}
+            return self._elsewhere(name, "defect", planted, [defect])
         at = self._at(planted.lane)
         if not at:
             return None
@@ -95,14 +93,16 @@ class Bench:
         """All that finds something, on sound meters: of twins, of the place, of the mesh by campaign."""
         found = []
         for lane in _WITH_TESTS:
-            mine = [each for each in planted if each.lane == lane]
+            mine = [each for each in planted if each.lane == lane and not each.area]
             tests = tuple(dict.fromkeys(test for each in mine for test in each.tests))
             if self._at(lane) and tests:
                 found.append(self._case(f"control {lane}", "control", lane, tests))
-        for name, lane in dict.fromkeys((each.campaign, each.lane) for each in planted if each.campaign):
-            if lane == "field":
-                found.append(self._in_mesh(f"control {name}", "control", name, []))
-            elif self._at(lane):
+        elsewhere = {(each.area, each.campaign): each for each in planted if each.area and each.findable}
+        for (area, campaign), each in elsewhere.items():
+            found.append(self._elsewhere(f"control {campaign or area}", "control", each, []))
+        here = [each for each in planted if not each.area and each.campaign]
+        for name, lane in dict.fromkeys((each.campaign, each.lane) for each in here):
+            if self._at(lane):
                 wanted = dict.fromkeys(test for each in planted for test in each.metrology)
                 found.append(
                     self._case(f"control {name}", "control", lane, (), name, self._settings(name, tuple(wanted)))
@@ -123,12 +123,21 @@ class Bench:
             return place | {"tests": list(metrology), "fineness": _FINENESS}
         return place | {"requests": _REQUESTS}
 
-    def _in_mesh(self, name: str, what: What, campaign: str, defects: list[dict[str, Any]]) -> Case:
-        """A mesh in place of the topology's own areas, in virtual time."""
+    def _elsewhere(self, name: str, what: What, planted: Planted, defects: list[dict[str, Any]]) -> Case:
+        """Meters of an area of the score's own in place of the topology's, in virtual time."""
         clock = {"mode": "virtual", "start": self.loaded.topology.clock.start.isoformat()}
-        content: dict[str, Any] = {"name": "mesh", "seed": self.loaded.topology.seed, "clock": clock, "areas": [_MESH]}
-        content |= {"defects": defects} if defects else {}
-        return Case(name=name, what=what, lane="field", content=content, places=(), campaign=campaign)
+        area = _AREAS[planted.area]
+        content: dict[str, Any] = {"name": planted.area, "seed": self.loaded.topology.seed, "clock": clock}
+        content |= {"areas": [area]} | ({"defects": defects} if defects else {})
+        return Case(
+            name=name,
+            what=what,
+            lane=planted.lane,
+            content=content,
+            places=(),
+            tests=planted.tests,
+            campaign=planted.campaign,
+        )
 
     def _at(self, lane: Lane) -> list[Target]:
         return self.twins if lane == "twin" else [self.place] if self.place is not None else []

@@ -22,6 +22,9 @@ _VARIED: Final = "hidden-error"
 _FIELDS: Final[dict[str, dict[str, Any]]] = {"late": {"minutes": 50}}
 """Figures that a defect of the twins needs. Late by 50 minutes: more than half of all values miss the hour."""
 
+_AREAS: Final = {"wraps-at-2-32": "shops"}
+"""Defects that show only at meters of an area that the score makes for them, with its name; those of the field: a mesh."""
+
 _CAMPAIGNS: Final = {"ignores-air-time": "five-minute", "five-minute-late": "five-minute", "never-rejoins": "outage"}
 """Campaigns that find defects of the field, by defect."""
 
@@ -39,8 +42,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Planted(msgspec.Struct, frozen=True, kw_only=True):
-    """One defect to plant: its ``kind`` and ``fields`` in a topology, and what should find it: tests of the suites, or
-    a campaign (of ``metrology`` these tests)."""
+    """One defect to plant: its ``kind`` and ``fields`` in a topology, or in an ``area`` of the score's own; and what
+    should find it: tests of the suites, or a campaign (of ``metrology`` these tests)."""
 
     name: str
     kind: str
@@ -52,6 +55,7 @@ class Planted(msgspec.Struct, frozen=True, kw_only=True):
     tests: tuple[str, ...] = ()
     metrology: tuple[str, ...] = ()
     campaign: str = ""
+    area: str = ""
 
     @property
     def findable(self) -> bool:
@@ -73,6 +77,7 @@ def all_planted() -> list[Planted]:
             text=defect.text,
             tests=found_by.get(name, ()),
             campaign=_CAMPAIGNS.get(name, ""),
+            area="mesh" if defect.route == "field" else _AREAS.get(name, ""),
         )
         for name, defect in DEFECTS.items()
         if name != _VARIED

@@ -94,7 +94,13 @@ class Tape:
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, bytes]] = []
+        self.heard: list[bytes] = []
         self.carrier: Carrier | None = None
+
+    def exchanged(self, client: int) -> list[tuple[bytes, bytes]]:
+        """Requests of a client that were answered, each with its answer."""
+        pairs = zip(self.sent, self.heard, strict=False)
+        return [(apdu, answer) for (asked_by, apdu), answer in pairs if asked_by == client]
 
     def again(self, request: tuple[int, bytes]) -> bytes:
         """The answer to bytes that are put on the wire as they are."""
@@ -116,7 +122,9 @@ class _Taped:
     def exchange(self, client: int, apdu: bytes) -> bytes:
         """As the carrier; the request is kept."""
         self._tape.sent.append((client, apdu))
-        return self._carrier.exchange(client, apdu)
+        answer = self._carrier.exchange(client, apdu)
+        self._tape.heard.append(answer)
+        return answer
 
     def close(self) -> None:
         """As the carrier."""

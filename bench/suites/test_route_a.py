@@ -1,4 +1,8 @@
-"""The A-route: a day of half-hours of a small fleet, collected, asked for again, judged from the head-end's side."""
+"""The A-route: a day of half-hours of a small fleet, collected, asked for again, judged from the head-end's side.
+
+Of the meters in places, what they answer when a head-end asks; that half-hours come by themselves, in time, is judged by
+the campaign *collection*: it waits for them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.suites.support import held
+from bench.suites.support import HALF_HOUR, held
+from protocols.dlms.profile import REGISTER_SPAN
+from protocols.slots import slot_of
 
 if TYPE_CHECKING:
     from bench.pytest_plugin.fleet import HeadEnd
     from bench.pytest_plugin.measuring import Measure
+    from bench.pytest_plugin.places import Place
+    from bench.pytest_plugin.session import BenchSession
+    from bench.pytest_plugin.specimen import Specimen
+
+_SLOTS = 12
+_ANSWER_S = 30.0
 
 
 @pytest.mark.requirement("A3", "A5")
@@ -56,6 +68,29 @@ def test_no_message_is_altered_repeated_or_foreign(head_end: HeadEnd, measure: M
 def test_no_register_falls_in_a_day(head_end: HeadEnd, measure: Measure) -> None:
     """Each reading is at least the one before it."""
     _held(head_end, measure, "register_falls")
+
+
+@pytest.mark.requirement("A1", "A2")
+def test_values_come_over_every_medium_of_the_field(head_end: HeadEnd, measure: Measure) -> None:
+    """Mesh, power line and cellular carry the same messages to the same head-end; none of them keeps any back."""
+    needed = head_end.collected["final_share"]
+    for medium, share in head_end.by_medium.items():
+        measure(f"final_share {medium}", share, "1", low=needed.low, requirement=("A2",))
+
+
+@pytest.mark.requirement("U2", "A4", "M1")
+@pytest.mark.needs("rack", "dlms")
+def test_a_place_answers_over_the_a_route_what_its_meter_has(
+    bench: BenchSession, meter: Specimen, place: Place
+) -> None:
+    """Asked for the last hours on the bus, as a twin would be: each value is what the meter itself shows."""
+    newest = slot_of(meter.now()) - 1
+    with bench.collector(place.name) as collector:
+        collected = collector.collect(newest - _SLOTS + 1, newest, _ANSWER_S)
+        assert not collector.refused, f"messages were refused: {collector.refused}"
+    rows = meter.via("dlms").profile(HALF_HOUR, min(collected), max(collected))
+    shown = {row.end: tuple((each or 0) % REGISTER_SPAN for each in (row.import_wh, row.export_wh)) for row in rows}
+    assert collected == shown, f"collected {collected}, the meter shows {shown}"
 
 
 def _held(head_end: HeadEnd, measure: Measure, name: str) -> None:

@@ -26,6 +26,7 @@ _INSTANCE_LIST = 0xD5
 _GREETING_S = 10.0
 _SILENCE_S = 3.0
 _STATUS = 0x80
+_STRANGER = 0xF000  # a TID that no request of ours has
 _AT_ONCE = 400
 _AGAIN_S = 2.0
 _PATIENCE_S = 30.0
@@ -122,7 +123,7 @@ def test_a_half_hour_that_nobody_confirms_is_told_again(meter: Specimen) -> None
 def test_a_meter_that_was_asked_too_often_answers_again(meter: Specimen) -> None:
     """Many requests at once, answered or not: the meter is there for the one that comes after them."""
     carrier, eoj = wire(meter, wait_s=_AGAIN_S)
-    frame = Frame(1, HEMS, eoj, Esv.GET, (Property(_STATUS, b""),)).to_bytes()
+    frame = Frame(_STRANGER, HEMS, eoj, Esv.GET, (Property(_STATUS, b""),)).to_bytes()
     with closing(EchonetNode(carrier, eoj)) as node:
         for _ in range(_AT_ONCE):
             carrier.send(frame)

@@ -9,10 +9,12 @@ import pytest
 
 from bench.suites.support import Tape, restored, taped
 from hil_drivers.errors import AnswerError, LinkError, RefusedError
+from hil_drivers.meters.dlms import DlmsMeter
 from hil_drivers.meters.dlms_names import ENERGIES
 from hil_drivers.meters.dlms_reading import DlmsReading
-from hil_drivers.meters.dlms_session import DlmsSession
+from hil_drivers.meters.dlms_session import WPORTS, DlmsSession
 from protocols.dlms.apdu import EXCEPTION_RESPONSE, Attribute
+from protocols.dlms.ciphering import Form, form_of
 
 if TYPE_CHECKING:
     from bench.pytest_plugin.specimen import Specimen
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _REFUSED = (RefusedError, AnswerError)
 _ENERGY = Attribute(3, ENERGIES["import_wh"], 2)
+_ASSOCIATING = (0x60, 0x61, 0x62, 0x63)  # AARQ, AARE, RLRQ, RLRE
 _NOBODYS_KEY = "5A" * 16
 
 
@@ -51,6 +54,35 @@ def test_a_key_that_is_not_its_own_opens_no_meter(meter: Specimen, key: str) -> 
     """Neither of the two keys may be another one."""
     with pytest.raises(_REFUSED):
         meter.another("dlms", 10.0, **{key: _NOBODYS_KEY}).registers()
+
+
+@pytest.mark.requirement("X1")
+@pytest.mark.needs("dlms")
+def test_nothing_of_the_home_is_said_in_the_clear(meter: Specimen) -> None:
+    """All that the management client asks and hears once it is let in is ciphered; no name of a register is seen."""
+    own, tape = taped(meter)
+    with contextlib.closing(own):
+        assert own.registers().import_wh is not None
+    said = [apdu for pair in tape.exchanged(WPORTS["management"]) for apdu in pair if apdu[0] not in _ASSOCIATING]
+    plain = [apdu.hex() for apdu in said if form_of(apdu) is Form.PLAIN or _ENERGY.obis in apdu]
+    assert said and not plain, f"said in the clear: {plain}"
+
+
+@pytest.mark.requirement("X1", "X5")
+@pytest.mark.needs("LV", "dlms", "emulated")
+def test_a_key_is_renewed_and_the_one_before_it_opens_nothing(meter: Specimen) -> None:
+    """The meter takes another encryption key, is spoken to under it alone, and gets the first one back."""
+    reader = meter.another("dlms", 10.0)
+    assert isinstance(reader, DlmsMeter) and reader.address.keys is not None
+    first = reader.address.keys.encryption
+    reader.transfer_key(bytes.fromhex(_NOBODYS_KEY))
+    try:
+        assert reader.registers().import_wh is not None
+        with pytest.raises(_REFUSED):
+            meter.another("dlms", 10.0).registers()
+    finally:
+        reader.transfer_key(first)
+    assert meter.another("dlms", 10.0).registers().import_wh is not None
 
 
 @pytest.mark.requirement("X2")

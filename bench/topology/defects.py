@@ -115,6 +115,9 @@ class HiddenErrorDefect(Table):
     deaf_db: Annotated[Number, Field(ge=0, le=60)] | None = Field(
         default=None, description="By how many dB its radio hears worse than it should."
     )
+    antenna_db: Annotated[Number, Field(ge=0, le=60)] | None = Field(
+        default=None, description="What its antenna takes away from all that it sends and hears, in dB."
+    )
 
     @property
     def errors(self) -> dict[str, float | bool]:

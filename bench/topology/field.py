@@ -11,7 +11,7 @@ from bench.topology.problems import Fault
 from twins.field.areas import AreaField, Jammed
 from twins.field.classes import AreaClass
 from twins.field.physics.parameters import path_loss_parameters, phy_modes
-from twins.field.settings import JammerSetting, MeshSetting, WideAreaSetting
+from twins.field.settings import MOST_TRAFFIC, JammerSetting, MeshSetting, TrafficSetting, WideAreaSetting
 
 _AROUND = {
     name: f"Share of meters with {extra.db:g} dB more loss: {name.replace('_', ' ')}."
@@ -73,6 +73,30 @@ class Jammer(Table):
         )
 
 
+class Traffic(Table):
+    """What else is on the air of each mesh beside readings and re-requests, all the time."""
+
+    five_minute: Annotated[Number, Field(ge=0, le=MOST_TRAFFIC["five_minute"])] = Field(
+        default=0.0, description="Share of the meters that send a value every 5 minutes."
+    )
+    polls: Annotated[Number, Field(ge=0, le=MOST_TRAFFIC["polls"])] = Field(
+        default=0.0, description="Polls of instantaneous values, a meter and hour."
+    )
+    controls: Annotated[Number, Field(ge=0, le=MOST_TRAFFIC["controls"])] = Field(
+        default=0.0, description="Controls (switching, demand response), a meter and hour."
+    )
+    firmware: Annotated[Number, Field(ge=0, le=MOST_TRAFFIC["firmware"])] = Field(
+        default=0.0, description="Blocks of firmware an hour, each flooded to all meters."
+    )
+    joins: Annotated[Number, Field(ge=0, le=MOST_TRAFFIC["joins"])] = Field(
+        default=0.0, description="Share of the meters that join anew in an hour."
+    )
+
+    def plan(self) -> TrafficSetting:
+        """The same for the twins."""
+        return TrafficSetting(**{name: getattr(self, name) for name in MOST_TRAFFIC})
+
+
 class FieldSettings(Table):
     """The field-area network of an area, where it is not as usual."""
 
@@ -122,6 +146,11 @@ class FieldSettings(Table):
         description="Jammers beside concentrators. For multihop.",
         examples=[[{"concentrator": 0, "power": 20}]],
     )
+    traffic: Traffic = Field(
+        default=Traffic(),
+        description="Other traffic that competes with the readings. For multihop.",
+        examples=[{"five_minute": 0.1, "firmware": 60}],
+    )
     loss: Annotated[Number, Field(ge=0, le=0.9)] = Field(
         default=0.0,
         description="Mean probability that a message is lost on a single sending, on top of what the medium loses by "
@@ -149,6 +178,7 @@ class FieldSettings(Table):
                 )
                 for number in sorted({jammer.concentrator for jammer in self.jammers})
             ),
+            traffic=self.traffic.plan(),
             fallback=self.fallback == "cellular",
             deep_share=-1.0 if self.deep_coverage is None else self.deep_coverage,
             wide_area=self.wide_area.plan(),
@@ -157,7 +187,7 @@ class FieldSettings(Table):
         )
 
 
-_MESH = ("area_class", "mode", "spacing", "around", "send_window", "retry_spread", "fallback", "jammers")
+_MESH = ("area_class", "mode", "spacing", "around", "send_window", "retry_spread", "fallback", "jammers", "traffic")
 _OF_MEDIUM = {
     "multihop": {*_MESH, "deep_coverage", "wide_area", "loss", "slowness"},
     "cellular": {"deep_coverage", "loss", "slowness"},

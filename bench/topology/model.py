@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, TypeAlias
 
+import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from bench.topology.base import SLUG, Number, Share, Table, WholeNumber, check_names, check_shares, known_names
@@ -20,6 +21,7 @@ from bench.topology.field import FieldSettings, misplaced
 from bench.topology.problems import Fault, reject, shown
 from bench.topology.rack import Rack
 from bench.topology.rack_checks import is_loopback
+from bench.topology.variations import Variation, check_variations, plan_variations
 from twins.field.areas import AreaField
 from twins.hosts import ATTACHABLE
 from twins.load.parameters import japan
@@ -204,6 +206,11 @@ class Topology(Table):
         default=(), description="Deliberate faults, to prove that the bench catches them."
     )
     rack: Rack | None = Field(default=None, description="The rack, where real or emulated meters stand.")
+    variations: tuple[Variation, ...] = Field(
+        default=(),
+        description="Loss that comes and goes: at links of twins, and at attenuators of the rack in a collection.",
+        examples=[[{"name": "van-outside", "kind": "truck", "at": "lv-1", "start_minutes": 60, "minutes": 20}]],
+    )
 
     @field_validator("areas")
     @classmethod
@@ -255,6 +262,13 @@ class Topology(Table):
                 reject(*faults)
         return rack
 
+    @field_validator("variations")
+    @classmethod
+    def _vary_what_exists(cls, variations: tuple[Variation, ...], info: ValidationInfo) -> tuple[Variation, ...]:
+        if "areas" in info.data and "rack" in info.data:  # absent when they are faulty themselves
+            check_variations(variations, info.data["areas"], info.data["rack"])
+        return variations
+
     @model_validator(mode="after")
     def _emulated_meters_are_twins(self) -> Self:
         if faults := list(check_emulated(self)):
@@ -283,7 +297,11 @@ class Topology(Table):
 
     def field_plan(self) -> tuple[AreaField, ...]:
         """Each area's field, in the order of the plan's areas."""
-        return tuple(area.field.plan() for area in self.areas)
+        varied = plan_variations(self.variations, self.areas, self.rack)
+        return tuple(
+            msgspec.structs.replace(area.field.plan(), variations=own)
+            for area, own in zip(self.areas, varied, strict=True)
+        )
 
     def defect_plans(self) -> tuple[DefectPlan, ...]:
         """The planted defects with meter indices in place of ids and counts."""

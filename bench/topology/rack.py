@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from bench.topology.base import SLUG, Number, Table, WholeNumber
+from bench.topology.bridges import check_bridges
 from bench.topology.bus import is_file
 from bench.topology.emulation import check_emulation, check_readers
 from bench.topology.problems import Fault, reject, shown
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     LoadDriver: TypeAlias = str
     AttenuatorDriver: TypeAlias = str
     RelayDriver: TypeAlias = str
+    BridgeDriver: TypeAlias = str
 else:  # Literals of the registered names, so that the schema lists them and editors offer them
-    SourceDriver, AnalyserDriver, LoadDriver, AttenuatorDriver, RelayDriver = (
-        Literal[_names(kind)] for kind in (Kind.SOURCE, Kind.ANALYSER, Kind.LOAD, Kind.ATTENUATOR, Kind.RELAY)
+    SourceDriver, AnalyserDriver, LoadDriver, AttenuatorDriver, RelayDriver, BridgeDriver = (
+        Literal[_names(kind)]
+        for kind in (Kind.SOURCE, Kind.ANALYSER, Kind.LOAD, Kind.ATTENUATOR, Kind.RELAY, Kind.BRIDGE)
     )
 
 Name: TypeAlias = Annotated[str, Field(pattern=SLUG, max_length=32)]
@@ -136,8 +139,14 @@ class RelayInstrument(_Instrument):
     channels: ChannelNumber = Field(description="How many channels it has.")
 
 
+class BridgeInstrument(_Instrument):
+    """A bridge between Ethernet and the power line that a meter is read over."""
+
+    driver: BridgeDriver = Field(description=_titles(Kind.BRIDGE))
+
+
 Instrument: TypeAlias = Annotated[
-    SourceInstrument | AnalyserInstrument | LoadInstrument | AttenuatorInstrument | RelayInstrument,
+    SourceInstrument | AnalyserInstrument | LoadInstrument | AttenuatorInstrument | RelayInstrument | BridgeInstrument,
     Field(discriminator="driver"),
 ]
 
@@ -173,6 +182,22 @@ class Channel(Table):
     channel: ChannelNumber = Field(default=1, description="Its channel, from 1.")
 
 
+class BridgeTap(Table):
+    """Which bridge leads to the meter of a place."""
+
+    instrument: Name = Field(description="Id of the bridge.")
+
+
+class AttenuatorTap(Channel):
+    """The channel of an attenuator, and the rest of that radio path."""
+
+    loss: Annotated[Number, Field(ge=0, le=120)] | None = Field(
+        default=None,
+        description="Loss in dB from the stick to its meter with the attenuator at 0 dB: cables, splitters, pads. If "
+        "not given, the stick tells when the attenuator is set from the field.",
+    )
+
+
 class Wiring(Table):
     """What is wired to a place."""
 
@@ -180,7 +205,11 @@ class Wiring(Table):
     analyser: AnalyserTap | None = Field(default=None, description="The analyser that sees what it sees.")
     load: LoadTap | None = Field(default=None, description="The load behind it.")
     relay: Channel | None = Field(default=None, description="The relay in its supply.")
-    attenuator: Channel | None = Field(default=None, description="The attenuator in its radio path.")
+    attenuator: AttenuatorTap | None = Field(default=None, description="The attenuator in its radio path.")
+    bridge: BridgeTap | None = Field(
+        default=None,
+        description="The PLC bridge that leads to its meter; one of the readers is echonet:// at the bridge's address.",
+    )
 
 
 class Ratings(Table):
@@ -265,7 +294,7 @@ class SafeState(Table):
         default=10.0, description="Voltage in V below which the analyser has to see every phase once the source is off."
     )
     watchdog_seconds: Annotated[Number, Field(ge=1, le=3600)] = Field(
-        default=10.0,
+        default=2.0,
         description="Silence in real seconds after which a source that has a watchdog switches itself off.",
     )
     step_seconds: Annotated[Number, Field(ge=0.1, le=60)] = Field(
@@ -307,6 +336,11 @@ class Emulation(Table):
     boot_s: Annotated[Number, Field(gt=0, le=600)] = Field(
         default=3.0, description="Seconds that a meter takes to start once it has its supply."
     )
+    line_margin_db: Annotated[Number, Field(ge=0, le=60)] | None = Field(
+        default=None,
+        description="Signal on the power line between a PLC bridge and its meter above what they need, in dB at the "
+        "quietest hour; the noise of other hours takes up to 6.5 dB away. If not given, that of a field's mean line.",
+    )
 
 
 class Rack(Table):
@@ -338,7 +372,8 @@ class Rack(Table):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        faults = [*check_rack(self), *check_limits(self), *check_readers(self), *check_emulation(self)]
+        checks = (check_rack, check_limits, check_readers, check_bridges, check_emulation)
+        faults = [fault for check in checks for fault in check(self)]
         if faults:
             reject(*faults)
         return self

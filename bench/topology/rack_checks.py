@@ -19,7 +19,7 @@ ADDRESS: Final = "^[!-~]+$"
 
 _VISA_HOST = re.compile(r"TCPIP\d*::([^:]+)::", re.ASCII | re.IGNORECASE)
 
-_TAPS: Final = (Kind.SOURCE, Kind.ANALYSER, Kind.LOAD, Kind.RELAY, Kind.ATTENUATOR)
+_TAPS: Final = (Kind.SOURCE, Kind.ANALYSER, Kind.LOAD, Kind.RELAY, Kind.ATTENUATOR, Kind.BRIDGE)
 
 
 def check_rack(rack: Rack) -> Iterator[Fault]:

@@ -22,29 +22,25 @@ is asked when somebody wants to know. It answers to port 3610 of who asks, see :
 from __future__ import annotations
 
 import math
-import re
 import statistics
 import threading
 import time
 from typing import Final
 
-from hil_drivers.bridge import LineLink, PlcBridge
-from hil_drivers.errors import AddressError, AnswerError, EnvelopeError, IdentityError, LinkError, RefusedError
+from hil_drivers.bridge import LineLink, PlcBridge, meter_behind
+from hil_drivers.errors import AnswerError, EnvelopeError, IdentityError, LinkError, RefusedError
 from hil_drivers.guard import DeviceIdentity
 from hil_drivers.meters.echonet import EchonetAddress, UdpCarrier
 from protocols.echonet.controller import Controller, Request, Response
 from protocols.echonet.frame import NODE_PROFILE, parse
-from protocols.echonet.transport import PORT
 from protocols.errors import ProtocolError
 
 _STATUS, _NUMBER, _MAKER = 0x80, 0x83, 0x8A
 _MOST_PROBES: Final = 1000
-_PORTS: Final = 65_535
-_ADDRESS: Final = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d{1,5}))?", re.ASCII)
 
 
 class TransparentBridge(PlcBridge):
-    """One bridge; see the module for its settings. Raises :class:`AddressError`."""
+    """One bridge; see the module for its settings. Raises :class:`~hil_drivers.errors.AddressError`."""
 
     def __init__(
         self, address: str, *, maker: str | None = None, number: str | None = None, timeout_s: float = 2.0
@@ -84,21 +80,17 @@ class TransparentBridge(PlcBridge):
         """Nothing to do: a bridge switches nothing, and one that only forwards cannot be told anything."""
 
     def close(self) -> None:
-        """Give the port back."""
-        with self._lock:
-            self._carrier.close()
+        """Nothing is held between two questions."""
 
     def _ask(self, *epcs: int) -> dict[int, bytes]:
-        """Properties of the node profile behind the bridge; whatever goes wrong, the port is given back."""
+        """Properties of the node profile behind the bridge. The port is given back: the meter's reader needs it too."""
         with self._lock:
             try:
                 request = self._controller.get(self.place, NODE_PROFILE, epcs, 0.0)
                 self._carrier.send(request.outgoing.data)
                 response = self._response(request)
-            except (LinkError, AnswerError):
-                self._carrier.close()
-                raise
             finally:
+                self._carrier.close()
                 self._controller.expired(math.inf)
         if response.refused:
             refused = ", ".join(f"{epc:02X}" for epc in response.refused)
@@ -117,15 +109,3 @@ class TransparentBridge(PlcBridge):
             if isinstance(found, Response) and found.request is request:
                 return found
         raise LinkError(f"{self.place}: nothing comes back through the bridge within {self._timeout_s:g} s")
-
-
-def meter_behind(address: str) -> tuple[str, int]:
-    """Host and port of the meter behind a bridge: ``host``, ``host:port``, ``[IPv6]`` or ``[IPv6]:port``.
-
-    Raises :class:`AddressError` for what is none of them.
-    """
-    found = _ADDRESS.fullmatch(address)
-    port = int(found["port"] or PORT) if found else 0
-    if found is None or not 0 < port <= _PORTS:
-        raise AddressError(f"{address}: no address of a meter; give host:port, or [IPv6]:port")
-    return found["six"] or found["host"], port

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from protocols.crc import Crc16
 from protocols.dlms.errors import EncodeError
 from protocols.errors import ProtocolError
 
@@ -32,27 +33,12 @@ _POLL = 0x10
 _CHECK = 2  # bytes of HCS and FCS
 _FORMAT = 2
 _ADDRESS_BYTES = (1, 2, 4)
-_POLYNOMIAL = 0x8408  # of X-25, low bit first
-
-
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (_POLYNOMIAL if byte & 1 else 0)
-        table.append(byte)
-    return tuple(table)
-
-
-_TABLE: Final = _crc_table()
+_X25: Final = Crc16(0x8408)
 
 
 def crc(data: bytes) -> int:
     """CRC-16/X-25; of the nine digits ``123456789`` it is 906E."""
-    value = 0xFFFF
-    for byte in data:
-        value = value >> 8 ^ _TABLE[(value ^ byte) & 0xFF]
-    return value ^ 0xFFFF
+    return _X25.of(data) ^ 0xFFFF
 
 
 def _check(data: bytes) -> bytes:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from protocols.crc import Crc16
 from protocols.modbus.mbap import MAX_PDU
 from protocols.modbus.server import Unit, answer_of
 
@@ -35,27 +36,12 @@ _FIXED: Final[Mapping[int, int]] = {
 _COUNTED: Final[Mapping[int, int]] = {15: 6, 16: 6, 20: 2, 21: 2, 23: 10}
 """Function to where a count of the bytes behind it stands."""
 
-_POLYNOMIAL = 0xA001
-
-
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (_POLYNOMIAL if byte & 1 else 0)
-        table.append(byte)
-    return tuple(table)
-
-
-_TABLE: Final = _crc_table()
+_MODBUS: Final = Crc16(0xA001)
 
 
 def crc(data: bytes) -> int:
     """CRC-16/Modbus; of the nine digits ``123456789`` it is 4B37."""
-    value = 0xFFFF
-    for byte in data:
-        value = value >> 8 ^ _TABLE[(value ^ byte) & 0xFF]
-    return value
+    return _MODBUS.of(data)
 
 
 class RtuFrame(NamedTuple):

@@ -14,6 +14,7 @@ import pytest
 from twins.clock import Clock
 from twins.rack.faults import Conversation, Fault, Faulty, FrontEnd
 from twins.rack.wires.tcp import TcpWire
+from twins.rack.wires.udp import UdpWire
 
 Answer = TypeVar("Answer")
 PATIENCE = 10.0
@@ -62,11 +63,17 @@ class _Listening:
 class Wired:
     """One front end behind a socket, what it was told, and the faults that can be put on it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, front_end: FrontEnd, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        front_end: FrontEnd,
+        clock: Clock | None = None,
+        wire: type[TcpWire | UdpWire] = TcpWire,
+    ) -> None:
         self._loop, self._clock = loop, clock or RealClock()
         self._heard = Heard(front_end)
         self._faulty = Faulty(self._heard)
-        self._wire = TcpWire(self._faulty, self._clock)
+        self._wire = wire(self._faulty, self._clock)
         self.open()
 
     @property
@@ -113,7 +120,7 @@ class Wired:
 
 
 @contextlib.contextmanager
-def wires() -> Iterator[Callable[[FrontEnd], Wired]]:
+def wires(wire: type[TcpWire | UdpWire] = TcpWire, clock: Clock | None = None) -> Iterator[Callable[[FrontEnd], Wired]]:
     """Puts front ends behind sockets; takes all away at the end."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -121,7 +128,7 @@ def wires() -> Iterator[Callable[[FrontEnd], Wired]]:
     opened: list[Wired] = []
 
     def put(front_end: FrontEnd) -> Wired:
-        opened.append(Wired(loop, front_end))
+        opened.append(Wired(loop, front_end, clock, wire))
         return opened[-1]
 
     try:

@@ -90,7 +90,7 @@ class UdpTwins:
     def open(self) -> None:
         """Bind all sockets. Raises :class:`AddressError` for an address that is in use or cannot be had."""
         make_room(len(self.addresses))
-        in_use = _in_use(self.port)
+        in_use = addresses_in_use(self.port)
         for address in self.addresses:
             if address in in_use:
                 raise AddressError(f"{address} port {self.port} (UDP) is in use")
@@ -243,7 +243,7 @@ def _speaking(address: str, port: int) -> socket.socket:
     return own
 
 
-def _in_use(port: int) -> set[str]:
+def addresses_in_use(port: int) -> set[str]:
     """Addresses at which somebody has this UDP port, wildcards included; nothing where the system does not tell."""
     try:
         return {known.laddr.ip for known in psutil.net_connections("udp") if known.laddr and known.laddr.port == port}

@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 
 from protocols.slots import slot_end
 from twins.field.causes import IMPOSED
-from twins.field.checks import FieldError, is_positive, need
+from twins.field.checks import FieldError, is_positive, known, need
 from twins.field.dark import Dark, Spell
 from twins.field.interface import Passage
 from twins.field.layouts import site_of
-from twins.field.media.base import Medium, Place, draw
+from twins.field.media.base import Keys, Medium, Place, Rows, draw
 from twins.field.media.cellular import Cellular
 from twins.field.media.direct import Direct
 from twins.field.media.mesh import Mesh
 from twins.field.media.parameters import media
 from twins.field.media.plc import Plc
 from twins.field.media.wide_area import WideArea
-from twins.field.settings import JammerSetting, MeshSetting, WideAreaSetting
+from twins.field.settings import NO_TRAFFIC, JammerSetting, MeshSetting, TrafficSetting, WideAreaSetting
+from twins.field.statistics.burdens import TRAFFIC_CLASSES
 from twins.field.statistics.store import shipped
 from twins.field.statistics.tables import MeshTable
 from twins.field.variations import Variation, of_concentrator
@@ -63,6 +64,7 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ``fallback``: meters that the mesh does not reach have a 1:N link. ``deep_share``: 1:N meters with deep coverage;
     below 0: as usual. ``loss``: mean share that single sendings lose on top, unevenly between concentrators;
     ``slowness``: factor on all delays but the meters' own choice of when to send. ``dark``: spells without network.
+    ``traffic``: what else is on the mesh's air; in ``table`` and those of ``jammed`` it is reckoned in.
     ``live``: concentrators of a mesh at level (a); ``variations``: loss that comes and goes at nodes of the mesh.
     """
 
@@ -70,6 +72,7 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     mesh: MeshSetting = MeshSetting()
     table: MeshTable | None = None
     jammed: tuple[Jammed, ...] = ()
+    traffic: TrafficSetting = NO_TRAFFIC
     fallback: bool = True
     deep_share: float = -1.0
     wide_area: WideAreaSetting = WideAreaSetting()
@@ -128,6 +131,18 @@ class FieldOfAreas:
             _put(found, at, part.exchange(those, occasion, now))
         return found
 
+    def message(self, kind: str, index: NDArray[np.int64], occasion: int, now: float) -> Passage:
+        """The way of a message of another class to or from each meter, sent at ``now``.
+
+        ``kind`` is one of :data:`twins.field.statistics.burdens.TRAFFIC_CLASSES`: of a 5-minute value up, of a flooded
+        block down, of the others there and back. Where a medium knows no classes they go as readings and requests do.
+        """
+        known(kind, TRAFFIC_CLASSES)
+        found = _empty(len(index))
+        for part, at, those in self._of(index):
+            _put(found, at, part.message(kind, those, occasion, now))
+        return found
+
     def _of(self, index: NDArray[np.int64]) -> Iterator[tuple[_Area, slice | NDArray[np.int64], NDArray[np.int64]]]:
         """Area by area and chunk by chunk: the area, the places in ``index``, and the meters there."""
         if not len(index):
@@ -172,6 +187,18 @@ class _Area:
     def exchange(self, index: NDArray[np.int64], occasion: int, now: float) -> Passage:
         rows, own = index - self._place.start, keys(self._place.seed, index)
         found = self._medium.exchange(rows, own, occasion, now)
+        return self._onward(found, rows, own, occasion, now)
+
+    def message(self, kind: str, index: NDArray[np.int64], occasion: int, now: float) -> Passage:
+        rows, own = index - self._place.start, keys(self._place.seed, index)
+        if isinstance(self._medium, Mesh):
+            found = self._medium.message(kind, rows, own, occasion, now)
+        else:
+            found = self._medium.exchange(rows, own, occasion, now)
+        return self._onward(found, rows, own, occasion, now)
+
+    def _onward(self, found: Passage, rows: Rows, own: Keys, occasion: int, now: float) -> Passage:
+        """What comes behind and on top of the way of something that is asked for."""
         if self._behind:
             self._behind.exchange(found, rows, own, occasion, now)
         if self.imposed is not None:
@@ -199,7 +226,7 @@ def _medium(place: Place, field: AreaField, medium: str, name: str, since: float
         return cellular
     if medium != "multihop":
         raise FieldError(f"field: area {name}: there is no medium {medium!r}")
-    table = field.table or shipped(field.mesh, place.per_concentrator)
+    table = field.table or shipped(field.mesh, place.per_concentrator, field.traffic)
     if table is None:
         raise FieldError(f"field: area {name}: no statistics for this kind of mesh; bench field calibrate makes them")
     apart = {}

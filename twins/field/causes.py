@@ -30,6 +30,7 @@ CAUSES: Final = (
     "imposed",  # the topology's `loss`
     "silent meter",  # a planted defect: it was never sent
     "shard down",  # metered while its process was away
+    "not heard in the flood",  # a block that is sent to everybody, and acknowledged by nobody
 )
 """Names by code. Codes stand in passages and counts, names in files: add at the end, never between."""
 

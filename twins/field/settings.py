@@ -11,6 +11,9 @@ from twins.field.physics.phy import mode
 MOST_METERS = 1000
 """Meters at one concentrator for which level (a) can be asked: a link table of them has a million links."""
 
+MOST_TRAFFIC = {"five_minute": 1.0, "polls": 4.0, "controls": 4.0, "firmware": 240.0, "joins": 1.0}
+"""By class: the largest rate that statistics are fitted for; units as in :class:`TrafficSetting`."""
+
 
 class MeshSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kind of mesh: all that its statistics depend on, but for the number of meters.
@@ -44,6 +47,32 @@ class MeshSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             window_s=float(self.window_s),
             retry_spread_s=float(self.retry_spread_s),
         )
+
+
+class TrafficSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What else is on the air of a mesh beside readings and re-requests, all the time.
+
+    ``five_minute``: share of the meters that send a value every 5 minutes. ``polls``, ``controls``, ``joins``: how many
+    a meter and hour. ``firmware``: flooded blocks an hour.
+    """
+
+    five_minute: float = 0.0
+    polls: float = 0.0
+    controls: float = 0.0
+    firmware: float = 0.0
+    joins: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, most in MOST_TRAFFIC.items():
+            rate = getattr(self, name)
+            need(0 <= rate <= most, f"traffic: {name} lies between 0 and {most:g}: for more nothing is fitted")
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return any(getattr(self, name) > 0 for name in MOST_TRAFFIC)
+
+
+NO_TRAFFIC = TrafficSetting()
 
 
 class WideAreaSetting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -170,9 +170,13 @@ class FaultyConversation:
             answer = answer[: (len(answer) + 1) // 2]
         if answer and self._faulty.strikes(Fault.GARBAGE):
             answer = _GARBAGE + answer[len(answer.rstrip(_ENDS)) :]
-        due = b"".join(late for at, late in self._late if at <= now)
-        self._late = [(at, late) for at, late in self._late if at > now]
-        return due + answer
+        if answer:
+            self._late.append((now, answer))
+        due = next((late for late in self._late if late[0] <= now), None)  # one at a time: it may be a datagram
+        if due is None:
+            return b""
+        self._late.remove(due)
+        return due[1]
 
     def due(self) -> float | None:
         """When the next bytes are ready."""

@@ -41,6 +41,7 @@ from twins.wisun.parameters import RadioParameters
 from twins.wisun.service import Seat, StickService
 
 _ELECTRIC = ("LV", "HV")
+_ELSEWHERE = "elsewhere"  # the address of whoever asks over another's medium
 _LOOK = 1.0  # real s between two looks at what meters do by themselves
 _LEAST_LOOK = 0.1  # when simulated time runs faster: a limiter counts simulated seconds
 _AT_A_TIME = 32  # meters that are looked after before clients have their turn: one takes up to half a millisecond
@@ -119,6 +120,19 @@ class ServedMeters:
         service = self._add(EchonetService(self._twins, self._nodes, udp, self._clock, notify))
         for place, each in enumerate(self.devices):
             each.device.started.append(partial(service.announce, place))
+
+    def answering(self, place: int) -> Callable[[bytes, float], list[bytes]]:
+        """For a medium of somebody else's: what the meter at a place answers to a frame that comes by it."""
+        node = self._nodes[place]
+
+        def answer(data: bytes, now: float) -> list[bytes]:
+            outgoing = node.receive(data, _ELSEWHERE, now)
+            for item in outgoing:
+                if item.to is None:
+                    self._everybody.say(place, item.data)
+            return [item.data for item in outgoing if item.to is not None]
+
+        return answer
 
     def on_sticks(
         self,

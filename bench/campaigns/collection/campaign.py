@@ -15,8 +15,10 @@ from bench.campaigns.collection.areas import area_results, exhibits, losses_of, 
 from bench.campaigns.collection.measure import measure, unrecovered
 from bench.campaigns.collection.places import NAME as PLACES
 from bench.campaigns.collection.places import PLACES_UP, RACK_UP, Places, table
+from bench.campaigns.collection.radios import Radios
 from bench.conductor import Conductor
 from bench.errors import BenchFault
+from bench.field.live import warm_up
 from bench.head_end.spec import HeadEndSpec
 from bench.keys import master_key
 from bench.measure import Measurement, judge
@@ -63,7 +65,10 @@ class Collection:
         self._effort = Effort()
         self._places: Places | None = None
         if topology.rack is not None:
-            self._places = Places(inventory_of(loaded), self.plan, topology.campaigns.collection.amps, self._seed)
+            inventory, amps = inventory_of(loaded), topology.campaigns.collection.amps
+            radios = Radios(topology, inventory, self.plan.field, self.plan.fleet)
+            self.plan = msgspec.structs.replace(self.plan, field=radios.fields)
+            self._places = Places(inventory, self.plan, amps, self._seed, radios)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -82,6 +87,7 @@ class Collection:
     def prepare(self, run: Run) -> None:
         """Who is there."""
         _write_meters(run, self.plan.fleet)
+        warm_up(self.plan.field, self.plan.fleet)
 
     def execute(self, run: Run, stage: Stage) -> None:
         """Start everybody and let time pass; the effort is noted however it ends."""
@@ -122,7 +128,7 @@ class Collection:
         finally:
             record.measurements = judge(plan.limits, values)
             if self._places:
-                record.measurements += self._places.judge(places)
+                record.measurements += self._places.judge(places) + self._places.radios.judge()
             rate = round(stored / (effort.seconds or seconds), 1)
             record.summary |= {"stored": stored, "readings_per_second": rate}
         return record.measurements
@@ -132,7 +138,13 @@ class Collection:
         areas = area_results(columns, self.plan.slots, self._places.indices if self._places else ())
         lost = losses_of(self._effort.lost, areas, self.plan)
         run.record.summary |= {"areas": plain(areas), "lost": plain(lost)}
-        shown.write(run.folder.path, exhibits(self._topology, self.plan, columns, areas, lost))
+        shown_here = exhibits(self._topology, self.plan, columns, areas, lost)
+        if self._places:
+            radios = self._places.radios
+            run.record.summary["radios"] = radios.summary
+            radios.write_links(run.folder.path)
+            shown_here += radios.exhibits()
+        shown.write(run.folder.path, shown_here)
 
     def _start_processes(self, stage: Stage, folder: str) -> set[str]:
         plan = self.plan
@@ -153,6 +165,7 @@ class Collection:
                 raise BenchFault(f"the rack took longer than {RACK_UP:g} s to come up")
             self.plan = msgspec.structs.replace(self.plan, clock=clock)
         with places.held(run, stage, self.plan):
+            self.plan = msgspec.structs.replace(self.plan, field=places.radios.fields)
             yield
 
     def _start_head_end(self, stage: Stage, shards: tuple[str, ...], folder: str) -> None:
@@ -195,7 +208,7 @@ class Collection:
     def _look(self, run: Run, stage: Stage, conductor: Conductor) -> None:
         plan = self.plan
         if self._places:
-            self._places.tend(run.clock.now())
+            self._places.tend(run.clock.now(), run.clock.monotonic())
         state = conductor.states.get(HEAD_END)
         figures = state.figures if state else {}
         first, last = slot_end(plan.fleet.first_slot - 1), slot_end(plan.last_slot)

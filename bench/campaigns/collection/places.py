@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bench.campaigns.collection.measure import ON_TIME_SECONDS
+from bench.campaigns.collection.radios import Radios
 from bench.errors import BenchFault, InputError
 from bench.keys import master_key
 from bench.measure import Limit, Measurement, judge, load_limits
@@ -101,8 +102,8 @@ def fed_meters(inventory: Inventory, plan: FleetPlan) -> tuple[FedMeter, ...]:
 class Places:
     """The places of a topology in one run of the campaign."""
 
-    def __init__(self, inventory: Inventory, plan: RunPlan, amps: Sequence[float], seed: int) -> None:
-        self.meters = fed_meters(inventory, plan.fleet)
+    def __init__(self, inventory: Inventory, plan: RunPlan, amps: Sequence[float], seed: int, radios: Radios) -> None:
+        self.meters, self.radios = fed_meters(inventory, plan.fleet), radios
         self._inventory, self._plan, self._amps, self._seed = inventory, plan, tuple(amps), seed
         self.emulated = inventory.rack.emulation is not None
         self._slot = -1
@@ -139,6 +140,7 @@ class Places:
         with rack.client() as client, client.lease(Acquire(tuple(self._inventory.places), ttl=_TTL)) as lease:
             self._client, self._token = client, lease["token"]
             self._switch_on(client)
+            self.radios.begin(run, stage, client, self._token, plan.fleet)
             run.note(f"places {', '.join(self._inventory.places)} are leased and powered")
             stage.start(NAME, "bench.rack.feed_process", self._feed_spec(stage))
             try:
@@ -150,9 +152,10 @@ class Places:
                     raise BenchFault(f"the places are lost to the run: {error}; {told} says why") from error
                 raise
 
-    def tend(self, now: float) -> None:
-        """Draw the current of the half-hour that has begun, through every place that has a load."""
+    def tend(self, now: float, real: float) -> None:
+        """Draw the current of the half-hour that has begun, through every place that has a load; play what varies."""
         self._client.check(self._token)  # a half-hour without supply would be long
+        self.radios.play(self._client, self._token, now, real)
         slot = slot_of(now)
         if slot == self._slot:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -14,7 +14,6 @@ from bench.errors import BenchFault
 from bench.field.attenuators import measured, wanted_links
 from bench.field.links import link_table_of
 from bench.measure import Measurement
-from bench.rack.client import RackClient
 from bench.rack.hosting import HostedRack
 from bench.rack.inventory import inventory_of
 from bench.record import exhibits as shown
@@ -23,8 +22,6 @@ from bench.runner import Run
 from bench.stage import Stage
 from bench.topology.load import LoadedTopology
 from bench.topology.plan import timed
-
-_LOOK: Final = 0.1
 
 
 class FieldSweep:
@@ -59,7 +56,11 @@ class FieldSweep:
         rack = HostedRack(stage, self._inventory, run.folder.path / "rack")
         rack.start(self.clock, self._fleet)
         with rack.client() as client:
-            self._sweep(run, stage, client)
+
+            def work(stop: threading.Event) -> None:
+                self._sweeps = sweep(client, self._inventory, self._places, self._links, self._plan, run.note, stop)
+
+            stage.attend(work)
         faults = [f"{each.place}: {each.fault}" for each in self._sweeps if each.fault]
         if faults:
             raise BenchFault("; ".join(faults))
@@ -86,26 +87,3 @@ class FieldSweep:
         concentrators = sorted({link.concentrator for link in self._links.values() if link.meter in levels})
         updated = [measured(link_table_of(self._topology, each).table, levels) for each in concentrators]
         write_text(run.folder.path / "links.json", msgspec.json.encode(updated).decode() + "\n")
-
-    def _sweep(self, run: Run, stage: Stage, client: RackClient) -> None:
-        """In a thread of its own, so that the rack's processes are looked after meanwhile."""
-        stop = threading.Event()
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                self._sweeps = sweep(client, self._inventory, self._places, self._links, self._plan, run.note, stop)
-            except Exception as error:  # raised again where the run hears it
-                failures.append(error)
-
-        thread = threading.Thread(target=work, name="field-sweep")
-        thread.start()
-        try:
-            while thread.is_alive():
-                stage.look()
-                thread.join(_LOOK)
-        finally:
-            stop.set()
-            thread.join()
-        if failures:
-            raise failures[0]

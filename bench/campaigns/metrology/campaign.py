@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from typing import Any
 
 from bench.campaigns.metrology.plan import MetrologyPlan
 from bench.campaigns.metrology.record import Findings
@@ -11,16 +11,12 @@ from bench.campaigns.metrology.results import measurements
 from bench.campaigns.metrology.run import run as measure_rack
 from bench.errors import BenchFault
 from bench.measure import Measurement
-from bench.rack.client import RackClient
 from bench.rack.hosting import HostedRack
 from bench.rack.inventory import inventory_of
 from bench.runner import Run
 from bench.stage import Stage
 from bench.topology.load import LoadedTopology
 from bench.topology.plan import timed
-from twins.clock import Clock
-
-_LOOK: Final = 0.1
 
 
 class Metrology:
@@ -47,8 +43,13 @@ class Metrology:
         """Measure; what is found is kept however this ends."""
         rack = HostedRack(stage, self._inventory, run.folder.path / "rack")
         rack.start(self.clock, self._fleet)
+        plan = MetrologyPlan(self._settings, run.clock, self.clock.scale)
         with rack.client() as client:
-            self._measure(run, stage, client, run.clock)
+
+            def work(stop: threading.Event) -> None:
+                self._findings = measure_rack(client, self._inventory, plan, run.note, stop)
+
+            stage.attend(work)
         assert self._findings is not None
         if self._findings.faults:
             raise BenchFault("; ".join(self._findings.faults))
@@ -65,27 +66,3 @@ class Metrology:
             "skipped": findings.skipped,
         }
         return measurements(findings)
-
-    def _measure(self, run: Run, stage: Stage, client: RackClient, clock: Clock) -> None:
-        """In a thread of its own, so that the rack's processes are looked after meanwhile."""
-        stop = threading.Event()
-        failures: list[BaseException] = []
-        plan = MetrologyPlan(self._settings, clock, self.clock.scale)
-
-        def work() -> None:
-            try:
-                self._findings = measure_rack(client, self._inventory, plan, run.note, stop)
-            except Exception as error:  # raised again where the run hears it
-                failures.append(error)
-
-        thread = threading.Thread(target=work, name="metrology")
-        thread.start()
-        try:
-            while thread.is_alive():
-                stage.look()
-                thread.join(_LOOK)
-        finally:
-            stop.set()
-            thread.join()
-        if failures:
-            raise failures[0]

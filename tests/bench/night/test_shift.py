@@ -200,5 +200,7 @@ def test_bench_errors_in_a_row_are_seen_at_one_place_of_the_rack_only() -> None:
     assert in_a_row([here[0], result(B, "skip"), *here[1:]], 3) == "lv-1"
     assert in_a_row(here[:2], 3) is None
     assert in_a_row([*here, result(A, "fail")], 3) is None
+    between = [one for each in here for one in (each, result(A, "pass", "lv-2"))]
+    assert in_a_row(between, 3) == "lv-1"
     assert in_a_row([*here[:2], result(C, "error", "lv-2")], 3) is None
     assert in_a_row([result(each, "error", "lv", "twin") for each in (A, B, C)], 3) is None

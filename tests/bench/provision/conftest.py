@@ -1,20 +1,19 @@
-"""What ansible has done, once for all tests: it needs seconds for each run, so they go side by side."""
+"""What ansible has done, once for all tests: it needs many seconds for a run."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.provision.run import Job, Outcome, Play
 from tests.bench.provision.lab import need_ansible, run, tree, write_topology
 from tests.brokers import free_port
+from tests.once import once
 
 
 @dataclass
@@ -78,26 +77,18 @@ def _lack_certificates(folder: Path) -> Outcome:
 
 
 @pytest.fixture(scope="session")
-def _runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Any]]]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     need_ansible()
-    with ThreadPoolExecutor() as pool:
-        work = {"installed": _install, "collected": _collect, "refused": _lack_certificates}
-        yield {name: pool.submit(each, tmp_path_factory.mktemp(name)) for name, each in work.items()}
+    return once(tmp_path_factory, "installed", _install)
 
 
 @pytest.fixture(scope="session")
-def installed(_runs: dict[str, Future[Any]]) -> Installed:
-    found: Installed = _runs["installed"].result()
-    return found
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Collected:
+    need_ansible()
+    return once(tmp_path_factory, "collected", _collect)
 
 
 @pytest.fixture(scope="session")
-def collected(_runs: dict[str, Future[Any]]) -> Collected:
-    found: Collected = _runs["collected"].result()
-    return found
-
-
-@pytest.fixture(scope="session")
-def refused(_runs: dict[str, Future[Any]]) -> Outcome:
-    found: Outcome = _runs["refused"].result()
-    return found
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    need_ansible()
+    return once(tmp_path_factory, "refused", _lack_certificates)

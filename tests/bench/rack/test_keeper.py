@@ -118,10 +118,10 @@ def test_one_lost_answer_does_not_end_a_lease_and_two_do(
 ) -> None:
     desk.energise(desk.lease())
     rack.wired["source"].inject(Fault.LOST_SOCKET, times=1)
-    keeper.feed()
+    keeper.feed("source-1")
     assert not lost
     rack.wired["source"].inject(Fault.LOST_SOCKET, times=None)
-    keeper.feed()
+    keeper.feed("source-1")
     assert [(lease.places, why.partition(":")[0]) for lease, why in lost] == [(("lv-1",), "source-1 is lost")]
     rack.wired["source"].clear(Fault.LOST_SOCKET)
 

@@ -99,7 +99,7 @@ from pathlib import Path
 from bench.rack.client import RackClient, find_gateway
 from bench.rack.messages import Acquire, Attenuate, Power, Source
 with RackClient(find_gateway(Path(sys.argv[1])), 'campaign') as client:
-    with client.lease(Acquire(('lv-1',), ttl=1.5)) as lease:
+    with client.lease(Acquire(('lv-1',), ttl=float(sys.argv[2]))) as lease:
         client.ask(Power('lv-1', lease['token'], 'on'))
         client.ask(Attenuate('lv-1', lease['token'], 20.0))
         client.ask(Source('lv-1', lease['token'], 'on', volts=200.0))
@@ -108,17 +108,26 @@ with RackClient(find_gateway(Path(sys.argv[1])), 'campaign') as client:
 """
 
 
-def test_kill_9_of_the_campaign(rack: VirtualRack, gateway: Gateway, ann: RackClient) -> None:
-    command = [sys.executable, "-c", _CAMPAIGN, str(gateway.folder)]
+@pytest.mark.parametrize(
+    ("how", "ttl", "why"),
+    [
+        (signal.SIGKILL, 60.0, "the connection of campaign is lost"),  # the broker tells at once
+        (signal.SIGSTOP, 1.5, "expired"),  # one that hangs is still connected
+    ],
+)
+def test_the_end_of_the_campaign(
+    rack: VirtualRack, gateway: Gateway, ann: RackClient, how: int, ttl: float, why: str
+) -> None:
+    command = [sys.executable, "-c", _CAMPAIGN, str(gateway.folder), str(ttl)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"on\n"
-        began = ann.ask(Who())[0]["expires"]
-        eventually(lambda: ann.ask(Who())[0]["expires"] > began)  # it beats
         assert rack.volts() > 195
-        holder.kill()
+        holder.send_signal(how)
         assert eventually(rack.is_safe) < WITHIN
+        holder.kill()
     eventually(lambda: place(ann)["state"] == "idle")
-    assert gateway.audit("ending")[0]["why"] == "expired"
+    assert gateway.audit("ending")[0]["why"] == why
+    assert (place(ann)["health"], place(ann)["reason"]) == ("unknown", why)
     assert gateway.audit("safe state")[0]["reached"] and gateway.audit("freed")
 
 
@@ -130,6 +139,7 @@ def test_an_expired_lease(rack: VirtualRack, gateway: Gateway, ann: RackClient) 
     eventually(lambda: place(ann)["state"] == "idle")
     with pytest.raises(LeaseDeniedError, match="is over"):
         ann.ask(Source("lv-1", token, "on"))
+    assert (place(ann)["health"], place(ann)["reason"]) == ("unknown", "expired")
     assert gateway.audit("ending")[0]["why"] == "expired"
     assert gateway.audit("safe state")[0]["reached"] and gateway.audit("freed")
 

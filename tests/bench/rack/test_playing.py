@@ -44,10 +44,10 @@ def token(desk: OwnDesk) -> str:
 @pytest.mark.parametrize("rack", PLAYERS, indirect=True)
 def test_a_dip_goes_down_and_comes_back(rack: VirtualRack, desk: OwnDesk, token: str) -> None:
     with ThreadPoolExecutor(1) as thread:
-        played = thread.submit(desk.play, "ann", Play("lv-1", token, (Segment(40.0, 0.6),)))
+        played = thread.submit(desk.play, "ann", Play("lv-1", token, (Segment(40.0, 1.2),)))
         eventually(lambda: 38 < rack.volts() < 42)
         eventually(lambda: 98 < rack.volts() < 102)
-        assert played.result() == {"segments": 2, "seconds": pytest.approx(0.7)}  # one goes back
+        assert played.result() == {"segments": 2, "seconds": pytest.approx(1.3)}  # one goes back
     assert 98 < rack.volts() < 102
     assert [line["place"] for line in desk.lines("played")] == ["lv-1"]
 

@@ -56,7 +56,7 @@ def test_a_fault_of_the_wire_is_named_and_leaves_nothing_behind(
     started = time.monotonic()
     with pytest.raises(kind, match=words):
         source.ask("FREQ?")
-    assert time.monotonic() - started < TIMEOUT_S + 0.5
+    assert time.monotonic() - started < TIMEOUT_S + 3.0
     answers_are_right(source)
 
 

@@ -87,6 +87,8 @@ class Mesh:
         apart = {} if special is None else special
         tables = (table, *apart.values())
         causes = sorted({name for each in tables for name in each.causes})
+        self._tables, self._causes_of_all, self._slowness = tables, causes, slowness
+        self._others: dict[str, _Fitted] = {}  # made when they are first asked for
         self._seed = place.seed
         self._place = place
         self._depths = max(each.deepest for each in tables) + 1
@@ -122,6 +124,18 @@ class Mesh:
     def exchange(self, rows: Rows, keys: Keys, occasion: int, now: float) -> Passage:
         """See the protocol."""
         found = self._passage(self._exchange, rows, keys, "exchange", occasion, window=0.0)
+        return self._rescued(
+            found, rows, lambda part: self._of_fallback().exchange(rows[part], keys[part], occasion, now)
+        )
+
+    def message(self, kind: str, rows: Rows, keys: Keys, occasion: int, now: float) -> Passage:
+        """A message of another class; one that the statistics do not know goes as a request and its answer do."""
+        if any(kind not in table.others for table in self._tables):
+            return self.exchange(rows, keys, occasion, now)
+        if kind not in self._others:
+            ways = [table.others[kind] for table in self._tables]
+            self._others[kind] = _Fitted(self._tables, ways, self._depths, self._causes_of_all, self._slowness)
+        found = self._passage(self._others[kind], rows, keys, kind, occasion, window=0.0)
         return self._rescued(
             found, rows, lambda part: self._of_fallback().exchange(rows[part], keys[part], occasion, now)
         )

@@ -56,10 +56,15 @@ class Plc:
     def _passage(self, rows: Rows, keys: Keys, kind: str, occasion: int, slot: int, ways: int) -> Passage:
         table, hops = self._table, self.hops(keys)
         over = self.margin_db(rows) - table.noise_db[int(slot_of_day(slot)) // _SLOTS_PER_HOUR]
-        fails = np.exp(-np.maximum(over, 0.0) / table.width_db)
+        fails = share_failing(over, table)
         gets_through = (1 - fails ** (table.retries + 1)) ** (hops.astype(np.float64) * ways)
         lost = draw(self._seed, keys, kind, "loss", occasion) >= gets_through
         tries = np.minimum(1 / (1 - np.minimum(fails, 0.999)), table.retries + 1)
         spread = np.exp(table.sigma * normal(hashes(self._seed, keys, kind, "delay", occasion)))
         delay = ways * hops * table.cycle * tries * spread * self._slowness
         return Passage(np.where(lost, LINE_NOISE, 0).astype(np.uint8), delay, hops)
+
+
+def share_failing(over_db: NDArray[np.float64], table: PlcTable) -> NDArray[np.float64]:
+    """How many of the tries fail when the signal is so many dB above the noise and what is needed."""
+    return np.exp(-np.maximum(over_db, 0.0) / table.width_db)

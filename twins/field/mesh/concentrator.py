@@ -80,8 +80,8 @@ class Mesh(NamedTuple):
 class ClassResult(NamedTuple):
     """What became of one traffic class: packets offered and arrived, why others did not, p99 delay and air time in s.
 
-    Of firmware each block counts for each node, of joining each node that had to; ``air`` is that of all nodes
-    together, relays and repetitions included, acknowledgements not.
+    Of firmware each block counts for each node; of joining each message, or each node where nodes have to join. ``air``
+    is that of all nodes together, relays and repetitions included, acknowledgements not.
     """
 
     offered: int
@@ -231,7 +231,7 @@ def _classes(planned: Plan, result: Outcome, mesh: Mesh) -> dict[str, ClassResul
     found = {}
     for number, name in enumerate(CLASSES):
         mine = (group == number) & (result.outcome != SPARED)
-        if number in (FIRMWARE, JOIN, ROUTING) or not mine.any():
+        if number == FIRMWARE or not mine.any():
             continue
         lost = np.bincount(result.outcome[mine], minlength=len(OUTCOMES))
         by_cause = {OUTCOMES[k]: int(n) for k, n in enumerate(lost) if n and k != DELIVERED}
@@ -259,15 +259,16 @@ def _floods(group: NDArray[np.int64], result: Outcome) -> dict[str, ClassResult]
 def _of_the_network(result: Outcome, mesh: Mesh) -> dict[str, ClassResult]:
     """Joining and routing. Those who join are the nodes that had to; of routing only the air is counted."""
     spent, found = result.spent, {}
-    had_to = np.flatnonzero(result.nodes["joined_at"] >= 0)
-    if mesh.conditions.cold:
-        had_to = np.arange(1, len(result.nodes))
+    dark = {node for outage in mesh.conditions.outages for node in outage.nodes}
+    had_to = np.arange(1, len(result.nodes)) if mesh.conditions.cold else np.array(sorted(dark), dtype=np.int64)
     if len(had_to):
+        begin = {node: outage.begin for outage in mesh.conditions.outages for node in outage.nodes}
+        since = np.array([begin.get(node, 0.0) for node in had_to.tolist()])
         joined = result.nodes["joined_at"][had_to] / SECOND
-        missing = int((joined < 0).sum())
+        missing = int((joined <= since).sum())
         lost = {OUTCOMES[NOT_JOINED]: missing} if missing else {}
         air = float(spent[[PAS, PA, PCS, PC, EXCHANGE]].sum())
-        found[CLASSES[JOIN]] = _class(np.where(joined >= 0, joined, np.inf), lost, air)
+        found[CLASSES[JOIN]] = _class(np.where(joined > since, joined - since, np.inf), lost, air)
     routing = float(spent[[DIS, DIO, PROBE]].sum())
     if routing:
         found[CLASSES[ROUTING]] = ClassResult(0, 0, {}, np.inf, routing)

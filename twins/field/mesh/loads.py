@@ -1,10 +1,12 @@
 """What a concentrator's meters and its head end want to send: a load, turned into traffic of all classes.
 
-All classes compete for the same air under the same rule: they differ in direction, size and time only.
+All classes compete for the same air under the same rule: they differ in direction, size, time, and in their rank where
+a node holds several packets (:data:`twins.field.mesh.codes.RANKS`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +20,13 @@ from twins.field.mesh.codes import (
     DATA,
     FIRMWARE,
     FIVE_MINUTE,
+    JOIN,
     NOBODY,
     POLL,
     READING,
     REQUEST,
 )
+from twins.field.mesh.protocols import figures
 from twins.field.mesh.simulation import Traffic
 from twins.random import salt
 
@@ -34,9 +38,11 @@ class Load(NamedTuple):
     """Traffic of one concentrator. Times in s, sizes in bytes of PSDU; the sizes are our own choice but for ``psdu``.
 
     Every ``period`` all meters send a reading within ``window``; at each of ``requests`` (after the period's begin) the
-    concentrator asks one by one, over ``request_window``, for what has not come. ``five_minute``: share of meters that
-    also send a value every 5 minutes, within a minute. Polls and controls go to random meters and are answered;
-    ``firmware_blocks`` are flooded, evenly over all the time.
+    concentrator asks one by one, over ``request_window``, for what has not come; ``asked`` meters it asks in any case.
+    ``five_minute``: share of meters that also send a value every 5 minutes, within a minute. Polls and controls go to
+    random meters and are answered;
+    ``firmware_blocks`` are flooded, evenly over all the time. Joins are the messages that a meter and the root exchange
+    when it comes new, one after the other, from random meters; what the network itself tells is not in them.
     """
 
     window: float = 300.0
@@ -44,22 +50,37 @@ class Load(NamedTuple):
     period: float = 1800.0
     requests: tuple[float, ...] = ()
     request_window: float = 120.0
+    asked: int = 0
     five_minute: float = 0.0
     polls_per_hour: float = 0.0
     controls_per_hour: float = 0.0
     firmware_blocks: int = 0
+    joins_per_hour: float = 0.0
     request_psdu: int = 80
     five_minute_psdu: int = 110
     control_psdu: int = 120
     block_psdu: int = 592
 
 
+class Errand(NamedTuple):
+    """Messages of one class: first and last packet of each (places in the traffic), and whose it is (node)."""
+
+    first: Ints
+    last: Ints
+    node: Ints
+
+
 class Plan(NamedTuple):
-    """Traffic, and where in it each reading (rounds, meters) and each answer (requests, rounds, meters) stands."""
+    """Traffic, and where in it each reading (rounds, meters) and each answer (requests, rounds, meters) stands.
+
+    ``others``: the classes that go between a meter and the concentrator, by number; ``blocks``: what is flooded.
+    """
 
     traffic: Traffic
     readings: Ints
     answers: Ints
+    others: dict[int, Errand]
+    blocks: Ints
 
 
 def check(load: Load) -> None:
@@ -70,8 +91,9 @@ def check(load: Load) -> None:
     numbers("requests", load.requests, least=0.0)
     need(all(np.diff(load.requests) > 0), "requests follow each other")
     numbers("share of 5-minute values", load.five_minute, least=0.0, most=1.0)
-    numbers("polls and controls per hour", [load.polls_per_hour, load.controls_per_hour], least=0.0)
-    need(load.firmware_blocks >= 0, "there are no less than 0 blocks")
+    rates = [load.polls_per_hour, load.controls_per_hour, load.joins_per_hour]
+    numbers("polls, controls and joins per hour", rates, least=0.0)
+    need(min(load.firmware_blocks, load.asked) >= 0, "there are no less than 0 blocks, nor meters that are asked")
     sizes = (load.psdu, load.request_psdu, load.five_minute_psdu, load.control_psdu, load.block_psdu)
     need(min(sizes) > 0, "a frame has at least a byte")
 
@@ -104,6 +126,18 @@ class _Parts:
         if answer:
             self._append(-1.0, target, origin, answer, DATA, NOBODY, unless, answers, n)
         return here, reply
+
+    def ladder(self, at: Floats, node: Ints, messages: Sequence[int], group: int) -> tuple[Ints, Ints]:
+        """Messages to the root and back, each sent when the one before has come; where first and last stand.
+
+        ``messages``: bytes; those below 0 come from the root, in turns.
+        """
+        n, first = len(node), self.count
+        for number, size in enumerate(messages):
+            ends = (node, 0) if size > 0 else (0, node)
+            reply = self.count + n + np.arange(n) if number + 1 < len(messages) else np.full(n, NOBODY)
+            self._append(at if number == 0 else -1.0, *ends, abs(size), DATA, reply, NOBODY, group, n)
+        return first + np.arange(n), self.count - n + np.arange(n)
 
     def _append(self, *columns: Floats | Ints | float) -> None:
         n = int(columns[-1])
@@ -139,24 +173,51 @@ def plan(load: Load, meters: int, seed: int, rounds: int) -> Plan:
         at = begin + asked + (meter - 1) / meters * load.request_window
         _, last = parts.add(at, 0, meter, load.request_psdu, REQUEST, unless=last, answer=load.psdu, answers=ANSWER)
         answers.append(last)
-    _add_others(parts, load, meters, rounds * load.period, rng)
+    others, blocks = _add_others(parts, load, meters, rounds * load.period, rng)
     traffic, place = parts.traffic()
     asked_for = np.array([place[a].reshape(shape) for a in answers], dtype=np.int64).reshape(len(answers), *shape)
-    return Plan(traffic, place[reading].reshape(shape), asked_for)
+    placed = {group: Errand(place[each.first], place[each.last], each.node) for group, each in others.items()}
+    return Plan(traffic, place[reading].reshape(shape), asked_for, placed, place[blocks])
 
 
-def _add_others(parts: _Parts, load: Load, meters: int, seconds: float, rng: np.random.Generator) -> None:
-    """The classes beside readings."""
+def _add_others(
+    parts: _Parts, load: Load, meters: int, seconds: float, rng: np.random.Generator
+) -> tuple[dict[int, Errand], Ints]:
+    """The classes beside readings, and the blocks."""
+    found = {}
+    if load.asked:  # meters differ, and are asked evenly over the time
+        asked = 1 + rng.permutation(meters)[: load.asked]
+        when = np.arange(len(asked), dtype=np.float64) * (seconds / len(asked))
+        found[REQUEST] = Errand(
+            *parts.add(when, 0, asked, load.request_psdu, REQUEST, answer=load.psdu, answers=ANSWER), asked
+        )
     chosen = 1 + rng.permutation(meters)[: round(load.five_minute * meters)]
     moments = np.arange(0.0, seconds, 300.0)
     at = np.repeat(moments, len(chosen)) + rng.random(len(moments) * len(chosen)) * 60.0
-    parts.add(at, np.tile(chosen, len(moments)), 0, load.five_minute_psdu, FIVE_MINUTE)
+    node = np.tile(chosen, len(moments))
+    sent, _ = parts.add(at, node, 0, load.five_minute_psdu, FIVE_MINUTE)
+    found[FIVE_MINUTE] = Errand(sent, sent, node)
     for rate, down, up, group in (
         (load.polls_per_hour, load.request_psdu, load.psdu, POLL),
         (load.controls_per_hour, load.control_psdu, load.request_psdu, CONTROL),
     ):
         count = int(rng.poisson(rate * seconds / 3600))
         asked = rng.integers(1, meters + 1, count)
-        parts.add(rng.random(count) * seconds, 0, asked, down, group, answer=up, answers=group)
+        found[group] = Errand(
+            *parts.add(rng.random(count) * seconds, 0, asked, down, group, answer=up, answers=group), asked
+        )
     even = np.linspace(0.0, seconds, load.firmware_blocks, endpoint=False)
-    parts.add(even, 0, 0, load.block_psdu, FIRMWARE, kind=BLOCK)
+    blocks, _ = parts.add(even, 0, 0, load.block_psdu, FIRMWARE, kind=BLOCK)
+    count = int(rng.poisson(load.joins_per_hour * seconds / 3600))
+    joining = rng.integers(1, meters + 1, count)
+    found[JOIN] = Errand(*parts.ladder(rng.random(count) * seconds, joining, join_messages(), JOIN), joining)
+    return found, blocks
+
+
+def join_messages() -> tuple[int, ...]:
+    """Bytes of the messages of a meter that comes new: authentication, then address and way.
+
+    The last message of the one and the first of the other, both from the meter, count as one.
+    """
+    held = figures().exchange
+    return (*held.full.messages, *held.route.messages[1:])

@@ -1,8 +1,8 @@
 """The core, part 3: packets in the hands of nodes.
 
 A packet goes from node to node: up the parents towards the root (node 0), or down to its target along the ways that the
-root has been told. Each node sends one packet at a time and keeps a queue by rank; a packet is lost where its holder gives it
-up. The network's own packets take the places behind the traffic's, one after another as they become free.
+root has been told. Each node sends one packet at a time and keeps a queue by rank; a packet is lost where its holder
+gives it up. The network's own packets take the places behind the traffic's, one after another as they become free.
 """
 
 from __future__ import annotations

@@ -317,8 +317,11 @@ def _world(network: Network, packets: Records, around: Conditions, seconds: floa
 def _settle_replies(packets: Records) -> None:
     """What nobody asked for has not come for the reason that the question did not."""
     asks = np.flatnonzero((packets["reply"] != NOBODY) & (packets["outcome"] != DELIVERED))
-    for name in ("outcome", "lost_at", "lost_to"):
-        packets[name][packets["reply"][asks]] = packets[name][asks]
+    while len(asks):  # a reply may be a question itself
+        replies = packets["reply"][asks]
+        for name in ("outcome", "lost_at", "lost_to"):
+            packets[name][replies] = packets[name][asks]
+        asks = replies[packets["reply"][replies] != NOBODY]
 
 
 def readings(nodes: int, seed: int, window: float, psdu: int = 162) -> Traffic:

@@ -15,11 +15,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.field.settings import MeshSetting
+from twins.field.settings import NO_TRAFFIC, MeshSetting, TrafficSetting
+from twins.field.statistics import burdens
 from twins.field.statistics.tables import MeshTable, Way, decode, engine_digest, parameters_digest
 
 SHIPPED_METERS = (5, 25, 60, 120, 250, 500, 1000)
 """Numbers of meters at a concentrator that tables ship for."""
+
+SHIPPED_BURDENS = (25, 120, 250, 500, 1000)
+"""The same for what other traffic does."""
 
 
 @cache
@@ -28,8 +32,37 @@ def _of_class(name: str) -> tuple[MeshTable, ...]:
     return decode(file.read_bytes(), f"{name}.json") if file.is_file() else ()
 
 
-def shipped(setting: MeshSetting, meters: int) -> MeshTable | None:
-    """The shipped statistics of a kind of mesh, or None; fewer meters than the least that ship are like those."""
+@cache
+def _burdens_of_class(name: str) -> tuple[burdens.BurdenTable, ...]:
+    file = resources.files(__package__).joinpath("data", f"{name}-burdens.json")
+    return burdens.decode(file.read_bytes(), file.name) if file.is_file() else ()
+
+
+def shipped_burdens(setting: MeshSetting, meters: int) -> burdens.BurdenTable | None:
+    """What other traffic does to a kind of mesh, as it ships, or None; fewer meters are like the least that ship."""
+    whole = setting.resolved()
+    tables = sorted((t for t in _burdens_of_class(whole.area_class) if t.setting == whole), key=lambda t: t.meters)
+    if not tables or meters > tables[-1].meters:
+        return None
+    above = next(table for table in tables if table.meters >= meters)
+    below = next((table for table in reversed(tables) if table.meters <= meters), above)
+    return above if above is below else burdens.between(below, above, meters)
+
+
+def shipped(setting: MeshSetting, meters: int, traffic: TrafficSetting = NO_TRAFFIC) -> MeshTable | None:
+    """The shipped statistics of a kind of mesh, beside other traffic, or None.
+
+    Fewer meters than the least that ship are like those.
+    """
+    found = _alone(setting, meters)
+    if found is None or not traffic:
+        return found
+    heavier = shipped_burdens(setting, meters)
+    return None if heavier is None else burdens.loaded(found, heavier, traffic)
+
+
+def _alone(setting: MeshSetting, meters: int) -> MeshTable | None:
+    """Readings and exchanges only."""
     whole = setting.resolved()
     tables = sorted((t for t in _of_class(whole.area_class) if t.setting == whole), key=lambda t: t.meters)
     if not tables or meters > tables[-1].meters:

@@ -62,6 +62,7 @@ class MeshTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     air: tuple[float, ...]  # by site: s that the busiest meter sends in a round, acknowledgements counted in
     reading: Way
     exchange: Way
+    others: dict[str, Way] = {}  # of the classes beside them, where a mesh has such traffic
 
     @property
     def sites(self) -> int:
@@ -96,7 +97,7 @@ def check(table: MeshTable) -> MeshTable:
     need(table.depths().max() < hops, "there are figures for every depth")
     for name in table.causes:
         code(name)
-    for way in (table.reading, table.exchange):
+    for way in (table.reading, table.exchange, *table.others.values()):
         lost, delay = lost_of(way), np.array(way.delay)
         need(lost.shape == (sites, hops, len(table.causes)), "losses are by site, hops and cause")
         need((lost >= 0).all() and (lost.sum(axis=2) <= 1 + 1e-6).all(), "losses are shares")
@@ -124,7 +125,7 @@ def parameters_digest() -> str:
     for package, names in (
         ("twins.field.physics", ("path_loss.toml", "phy_modes.toml", "radio.toml")),
         ("twins.field.rules", ("air_time.toml",)),
-        ("twins.field.mesh", ("mac.toml", "tree.toml")),
+        ("twins.field.mesh", ("mac.toml", "tree.toml", "protocols.toml")),
         ("twins.field", ("classes.toml",)),
     ):
         for name in names:

@@ -21,7 +21,8 @@ class Hidden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     it counts; below ``starting_a`` in every element it counts nothing but ``creep_w``. Influences: change of error in %
     for each % of voltage and frequency off nominal, and for each kelvin off 23 °C. The clock is off by
     ``clock_offset_s`` and runs fast by ``clock_ppm``. With ``forgets`` a power cut takes back what was counted since
-    the meter last started. Its radio hears by ``deaf_db`` worse than it should.
+    the meter last started. Its radio hears by ``deaf_db`` worse than it should; its antenna
+    takes ``antenna_db`` away, both ways.
     """
 
     gain_percent: float = 0.0
@@ -36,6 +37,7 @@ class Hidden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     clock_ppm: float = 0.0
     forgets: bool = False
     deaf_db: float = 0.0
+    antenna_db: float = 0.0
 
 
 class Conditions(msgspec.Struct, frozen=True):

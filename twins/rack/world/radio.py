@@ -80,6 +80,7 @@ class RadioWorld:
         self._seed = seed
         self._settings: dict[Port, _Setting] = {}
         self._deaf: dict[str, float] = {}
+        self._loose: dict[str, float] = {}
         self._frames: Counter[tuple[str, str, bool]] = Counter()
 
     # --- attenuators -----------------------------------------------------------------------------------------------
@@ -106,6 +107,10 @@ class RadioWorld:
         """Let a meter hear frames as if they were so much weaker."""
         self._deaf[meter] = db
 
+    def loosen(self, meter: str, db: float) -> None:
+        """Let a meter's antenna take so much away from whatever it sends and hears."""
+        self._loose[meter] = db
+
     # --- levels ----------------------------------------------------------------------------------------------------
 
     def path_loss(self, stick: str, meter: str, mhz: float, now: float) -> float:
@@ -115,7 +120,7 @@ class RadioWorld:
             return math.inf
         points = path.insertion or self.parameters.insertion.points
         insertion = float(np.interp(mhz, [f for f, _ in points], [db for _, db in points]))
-        return insertion + sum(self.attenuation(port, now) for port in path.through)
+        return insertion + self._loose.get(meter, 0.0) + sum(self.attenuation(port, now) for port in path.through)
 
     def level(self, stick: str, meter: str, mhz: float, now: float) -> float:
         """Level at the receiver, whoever of the two sends; minus infinity where nothing passes."""
