@@ -7,7 +7,7 @@ description was found. Maker's kits of modems have serial interfaces of their ow
 adaptation layer over USI), which are no bridges.
 
 Sources: ``field-network`` §5 (bands, the B-route's second choice), ``meter-protocols`` §1.1 (UDP, port 3610); the stack
-of JJ-300.11 after METI's guideline for the operation of the B-route, 4th edition, read as a transcript: not verified.
+of JJ-300.11 after JSCA's guideline for the operation of the B-route, seen as a transcript only: not verified.
 """
 
 from __future__ import annotations

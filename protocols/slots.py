@@ -8,16 +8,19 @@ Time is a whole number of slots away from UTC, so a day of Japan is 48 whole slo
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # numbers are most of what is asked here, and numpy takes a tenth of a second to import
+    from typing import Any
+
+    from numpy.typing import NDArray
 
 SLOT_SECONDS = 1800
 SLOTS_PER_DAY = 48
 JST = timezone(timedelta(hours=9), "JST")
 _JST_SLOTS = 9 * 3600 // SLOT_SECONDS
 
-Slots = TypeVar("Slots", int, NDArray[Any])
+Slots = TypeVar("Slots", int, "NDArray[Any]")
 """One slot number, or an array of them."""
 
 

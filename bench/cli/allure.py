@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from bench.night.history import LAST
 
 
 def allure(
-    night: Annotated[str, typer.Argument(help="The night: an id, a beginning of one, or last.")] = LAST,
+    night: Annotated[str, typer.Argument(help="The night: an id, a beginning of one, last, or last-1.")] = LAST,
     results: Annotated[Path, typer.Option(help="Where nights are.")] = Path("results"),
     out: Annotated[
         Path | None, typer.Option(help="Folder for the page.  [default: allure in the folder of the night]")
@@ -52,8 +53,12 @@ def allure(
 def _found(nights: list[NightFolder], wanted: str, results: Path) -> NightFolder:
     if not nights:
         raise InputError(f"{results / NIGHTS}: no night has ended there; `bench nightly TOPOLOGY` makes one")
-    if wanted == LAST:
-        return nights[0]
+    if match := re.fullmatch(rf"{LAST}(?:-(\d{{1,6}}))?", wanted):
+        alike = [each for each in nights if each.plan.topology == nights[0].plan.topology]
+        if (back := int(match[1] or 0)) >= len(alike):
+            topology = nights[0].plan.topology
+            raise InputError(f"{wanted}: {results / NIGHTS} has {len(alike)} nights on topology {topology}")
+        return alike[back]
     fitting = [each for each in nights if each.path.name.startswith(wanted)]
     if len(fitting) != 1:
         names = ", ".join(each.path.name for each in (fitting or nights)[:10])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
@@ -53,6 +53,13 @@ def show(topology: TopologyFile, as_json: AsJson = False) -> None:
         for view in views
     ]
     print_table(headers, rows, right=range(2, 9))
+    others = [
+        [view.area, each.name, f"{each.air:.2%}", f"{each.delivered:.3%}", f"{each.delay_p99:.1f}"]
+        for view in views
+        for each in view.traffic
+    ]
+    if others:
+        print_table(["area", "other traffic", "of the air", "delivered", "p99 s"], others, right=range(2, 5))
     _warn(f"{view.area}: {warning}" for view in views for warning in view.warnings)
 
 
@@ -130,9 +137,14 @@ def compare(
     topology: Annotated[
         Path | None, typer.Argument(metavar="[TOPOLOGY]", help="Compare its meshes; the classes when left out.")
     ] = None,
+    traffic: Annotated[
+        bool, typer.Option("--traffic", help="With mixes of other traffic on the air (minutes).")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Set level (b) against the event engine on sites and seeds that no fit used; ends with 1 when a bar is missed."""
+    if traffic:
+        _compare_traffic(topology, as_json)
     from bench.field.compare import compare as judge
     from bench.field.compare import of_topology, usual
 
@@ -158,6 +170,39 @@ def compare(
             for each in found
         ]
         print_table(headers, rows, right=range(2, 9))
+    raise typer.Exit(0 if all(each.holds for each in found) else 1)
+
+
+def _compare_traffic(topology: Path | None, as_json: bool) -> NoReturn:
+    from bench.field.compare import of_topology
+    from bench.field.compare_traffic import MIXES, compare_traffic, usual_mixes
+
+    kinds = list(usual_mixes())
+    if topology is not None:
+        own = of_topology(load_topology(topology).topology)
+        kinds = [(mix, *kind) for mix in MIXES for kind in own]
+    found = [compare_traffic(*kind) for kind in kinds]
+    if as_json:
+        echo_json({"holds": all(each.holds for each in found), "comparisons": msgspec.to_builtins(found)})
+    else:
+        headers = ["mix", "class", "meters", "what", "air", "delivered a", "b", "p99 a s", "b", "holds"]
+        rows = [
+            [
+                each.mix,
+                each.setting.area_class,
+                str(each.meters),
+                own.name,
+                f"{own.air:.2%}" if own.air else "",
+                f"{own.delivered_a:.3%}",
+                f"{own.delivered_b:.3%}",
+                f"{own.p99_a:.3f}",
+                f"{own.p99_b:.3f}",
+                ("yes" if each.holds else "no") if number == 0 else "",
+            ]
+            for each in found
+            for number, own in enumerate(each.classes)
+        ]
+        print_table(headers, rows, right=(2, 4, 5, 6, 7, 8))
     raise typer.Exit(0 if all(each.holds for each in found) else 1)
 
 

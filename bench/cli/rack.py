@@ -1,4 +1,8 @@
-"""``bench rack …``: the places of a rack, who has them, and the gateway that serves them."""
+"""``bench rack …``: the places of a rack, who has them, and the gateway that serves them.
+
+Most commands only ask the gateway. What the others need of topologies, drivers and protocols they import themselves: it
+is most of a second.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,8 @@ from bench.cli.rack_options import AsJson, Options, PlaceName, Token, plain
 from bench.errors import BenchFault, InputError
 from bench.rack import FOLDER
 from bench.rack.client import Served, owner
-from bench.rack.doctor import examine
-from bench.rack.instruments import Instruments
-from bench.rack.inventory import read_inventory
 from bench.rack.leases import Health
 from bench.rack.messages import Acquire, Doctor, Extend, Measure, Places, Release, Safe, SetHealth, Who
-from bench.rack.serve import serve_rack
 from protocols.slots import jst
 
 app = typer.Typer(help="The rack: places, leases, power, measurements, safe state.", no_args_is_help=True)
@@ -67,6 +67,8 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Own the instruments of a rack and serve it on the bus until Ctrl-C; then everything is switched off."""
+    from bench.rack.inventory import read_inventory
+    from bench.rack.serve import serve_rack
 
     def ready(served: Served) -> None:
         if as_json:
@@ -268,6 +270,10 @@ def doctor(
 
 
 def _examined(topology: Path) -> list[dict[str, Any]]:
+    from bench.rack.doctor import examine
+    from bench.rack.instruments import Instruments
+    from bench.rack.inventory import read_inventory
+
     inventory = read_inventory(topology)
     instruments = Instruments(inventory)
     try:

@@ -13,9 +13,6 @@ import typer
 from bench.cli.output import echo_json
 from bench.cli.rack_options import AsJson
 from bench.rack.emulator_client import EmulatorClient
-from bench.rack.inventory import inventory_of
-from bench.serving.choose import serving_plan
-from bench.topology.load import load_topology
 
 if TYPE_CHECKING:
     from bench.rack.emulate import EmulatedRack
@@ -35,6 +32,9 @@ def emulate(
     # Here, because all meters with their protocols are a second of imports that no other command needs.
     from bench.rack.emulate_process import EmulateSpec
     from bench.rack.emulate_process import emulate as emulate_rack
+    from bench.rack.inventory import inventory_of
+    from bench.serving.choose import serving_plan
+    from bench.topology.load import load_topology
 
     loaded = load_topology(topology)
     instruments = {name: each.address for name, each in inventory_of(loaded).instruments.items()}

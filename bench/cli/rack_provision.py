@@ -13,7 +13,6 @@ import typer
 from bench.cli.output import echo_json, print_table
 from bench.cli.rack_options import AsJson
 from bench.provision.run import TAGS, Job, Outcome, Play, provision
-from bench.rack.inventory import read_inventory
 
 
 def provision_lab(
@@ -39,6 +38,8 @@ def provision_lab(
 
     Exit code 1 when a task failed, 3 when a host cannot be reached or ansible itself breaks.
     """
+    from bench.rack.inventory import read_inventory  # here, for the sake of the other commands
+
     job = Job(play, check, inventory, root, [tag for tag in tags.split(",") if tag], limit, var or [])
     log = ctx.obj.folder / "provision" / f"{datetime.fromtimestamp(time.time(), UTC):%Y%m%d-%H%M%S}-{play.value}.log"
     outcome = provision(read_inventory(topology), job, log, _told if sys.stderr.isatty() else lambda task: None)

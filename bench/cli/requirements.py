@@ -11,7 +11,7 @@ from bench.cli.night_options import HISTORY, AsJson, HistoryFile, tell_problems
 from bench.cli.output import echo_json, print_table
 from bench.errors import InputError
 from bench.night.history import History
-from bench.night.requirements import Evidence, Standing, collect_tests, standings
+from bench.night.requirements import Evidence, Standing, all_tests, standings
 from bench.record.folder import list_runs
 from bench.topology.problems import nearest
 
@@ -22,13 +22,13 @@ def requirements(
     row: Annotated[list[str] | None, typer.Argument(metavar="[ROW]…", help="Only these, in full.")] = None,
     results: Annotated[Path, typer.Option(help="Where run folders lie.")] = Path("results"),
     history: HistoryFile = HISTORY,
-    tests: Annotated[Path, typer.Option(help="Tests that bear ids by the marker `requirement`.")] = Path("tests"),
+    tests: Annotated[Path, typer.Option(help="Tests that bear ids of rows, beside the suites.")] = Path("tests"),
     as_json: AsJson = False,
 ) -> None:
     """Show every requirement: what serves it, what verified it on twins and on places, when, and what proves it."""
     runs = (entry.record for entry in list_runs(results) if entry.record is not None)
     nights = History(history)
-    found = standings(runs, nights.newest_first(), collect_tests(tests) if tests.is_dir() else {})
+    found = standings(runs, nights.newest_first(), all_tests(tests))
     tell_problems(nights)
     if row:
         known = {each.id: each for each in found}
@@ -71,6 +71,7 @@ def _show(each: Standing) -> None:
         ("served by", each.serves),
         ("judged by", each.judged_by),
         ("tested by", each.tests),
+        ("no suite judges it, but", (each.elsewhere,) if each.elsewhere else ()),
         ("proved by", each.defects),
     ):
         for item in items:

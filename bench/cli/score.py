@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import threading
 import time
@@ -26,7 +27,8 @@ def score(
     topology: Annotated[Path, typer.Argument(help="Topology file (YAML), without defects.", show_default=False)],
     results: Annotated[Path, typer.Option(help="Where the score is kept while it grows.")] = Path("results"),
     defect: Annotated[
-        list[str] | None, typer.Option(help="Only this defect; may be given often.", show_default=False)
+        list[str] | None,
+        typer.Option(help="Only this defect, as a score marked partial; may be given often.", show_default=False),
     ] = None,
     nights: Annotated[int, typer.Option(min=0, help="Clean nights, each with another seed.")] = 10,
     quick: Annotated[bool, typer.Option("--quick", help="Clean nights run only what should find defects.")] = False,
@@ -54,7 +56,7 @@ def score(
     cases += [case for each in planted if each.findable and (case := bench.defect(each)) is not None]
     cases += [case for number in range(1, nights + 1) for case in bench.clean(number, quick)]
 
-    kind = "quick" if quick else "full"
+    kind = ("quick" if quick else "full") + (f"-{_digest(defect)}" if defect else "")
     folder = results / "score" / f"{loaded.topology.name}-{loaded.sha256[:8]}-{kind}"
     if fresh:
         clear(folder)
@@ -70,13 +72,18 @@ def score(
     if not run_cases(cases, book, say, abort):
         typer.echo("aborted; start it again to go on", err=True)
         raise typer.Exit(EXIT_CODES[Verdict.ABORTED])
-    counted = tally(planted, {case.name: book.outcomes[case.name] for case in cases}, nights)
+    counted = tally(planted, {case.name: book.outcomes[case.name] for case in cases}, nights, partial=bool(defect))
     (folder / "score.json").write_bytes(msgspec.json.format(msgspec.json.encode(counted)))
     if as_json:
         echo_json(counted)
     else:
         _show(counted)
     raise typer.Exit(EXIT_CODES[worst(each.verdict for each in counted.measurements)])
+
+
+def _digest(names: list[str]) -> str:
+    """A score of some defects alone has controls of its own, and a folder."""
+    return hashlib.sha256(" ".join(sorted(names)).encode()).hexdigest()[:8]
 
 
 def _show(counted: object) -> None:
@@ -87,6 +94,8 @@ def _show(counted: object) -> None:
         (each.name, each.requirement, each.route, each.standing, each.message[:100] or each.text[:100])
         for each in counted.defects
     ]
+    if counted.partial:
+        typer.echo(f"partial: {len(rows)} chosen defects only\n")
     print_table(("defect", "row", "route", "standing", "what"), rows, colors=_COLORS)
     typer.echo("")
     print_table(

@@ -40,11 +40,9 @@ def fitted(setting: MeshSetting, meters: int, made: str, step: Callable[[], None
 
 def burden_effort(meters: int) -> Effort:
     """The same for burdens, which are fitted over all sites together."""
-    if meters <= 120:
-        return Effort(24, 8)
     if meters <= 250:
-        return Effort(16, 8)
-    return Effort(12, 6) if meters <= 500 else Effort(8, 4)
+        return Effort(12, 8) if meters <= 120 else Effort(12, 6)
+    return Effort(8, 4) if meters <= 500 else Effort(4, 3)
 
 
 def fitted_burdens(

@@ -42,5 +42,5 @@ def warm_up(fields: Sequence[AreaField], plan: FleetPlan) -> None:
     for number, field in enumerate(fields):
         for each in field.live:
             first = plan.first_meter_of_area(number) + each.concentrator * plan.areas[number].meters_per_concentrator
-            FieldOfAreas(plan, fields, first, first + 1).reading(np.array([first]), plan.first_slot)
+            FieldOfAreas(plan, fields, first, first + 1)
             return

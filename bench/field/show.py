@@ -6,19 +6,29 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.field.tables import with_tables
+from bench.field.tables import burdens_for, with_tables
 from bench.topology import Topology
 from protocols.slots import SLOT_SECONDS
 from twins.field.areas import AreaField, FieldOfAreas
 from twins.field.causes import CAUSES
 from twins.field.physics.phy import mode, plan_of
 from twins.field.rules.parameters import SECOND, rule
+from twins.field.statistics.burdens import air_shares
 from twins.field.statistics.store import shipped
 from twins.plan import FleetPlan
 
 _SAMPLE = 50_000  # meters of an area that are asked, spread over its concentrators
 _SLOTS = 8
 _ROUNDS_PER_HOUR = 3600 // SLOT_SECONDS
+
+
+class TrafficView(msgspec.Struct, frozen=True):
+    """One class of other traffic: share delivered and p99 of the delay in s, and its share of a concentrator's air."""
+
+    name: str
+    air: float
+    delivered: float
+    delay_p99: float
 
 
 class AreaView(msgspec.Struct, frozen=True):
@@ -36,6 +46,7 @@ class AreaView(msgspec.Struct, frozen=True):
     hops: tuple[float, ...]  # share of the meters by depth; 0 hops are without a way
     air_seconds_per_hour: float | None  # of the busiest meter, plain readings only, acknowledgements counted in
     air_limit: float | None  # s an hour that the rule allows
+    traffic: tuple[TrafficView, ...]  # the classes beside readings that the area has
     warnings: tuple[str, ...]
 
 
@@ -70,9 +81,26 @@ def _area(topology: Topology, plan: FleetPlan, field: FieldOfAreas, number: int,
         hops=tuple(np.round(np.bincount(readings[0].hops) / len(index), 6).tolist()),
         air_seconds_per_hour=air,
         air_limit=limit,
+        traffic=_traffic(topology, field, own, index, area.meters_per_concentrator),
         warnings=(),
     )
     return msgspec.structs.replace(view, warnings=_warnings(view))
+
+
+def _traffic(
+    topology: Topology, field: FieldOfAreas, own: AreaField, index: NDArray[np.int64], meters: int
+) -> tuple[TrafficView, ...]:
+    """The classes that an area's mesh has, by asking for one message of each sampled meter."""
+    if not own.traffic:
+        return ()
+    found = []
+    shares = air_shares(burdens_for(own.mesh, meters), own.traffic)
+    for number, (name, share) in enumerate(shares.items()):
+        way = field.message(name, index, number, topology.clock.start.timestamp())
+        came = way.delay[way.arrives]
+        p99 = float(np.quantile(came, 0.99)) if len(came) else 0.0
+        found.append(TrafficView(name, share, float(way.arrives.mean()), p99))
+    return tuple(found)
 
 
 def _sample(concentrators: int, size: int) -> NDArray[np.int64]:

@@ -18,11 +18,13 @@ from bench.record.atomic import write_text
 from twins.field.areas import AreaField
 from twins.field.checks import FieldError
 from twins.field.layouts import site_of
+from twins.field.media.shading import Shaded
 from twins.field.settings import JammerSetting, MeshSetting
 from twins.field.statistics import burdens
 from twins.field.statistics.burdens import BurdenTable
 from twins.field.statistics.store import key, shipped, shipped_burdens
 from twins.field.statistics.tables import MeshTable, decode, encode
+from twins.field.variations import Variation
 from twins.plan import AreaPlan, FleetPlan
 
 log = logging.getLogger(__name__)
@@ -92,13 +94,27 @@ def _with_table(field: AreaField, area: AreaPlan, seed: int, first_concentrator:
         site = int(site_of(seed, number, sites)[0])
         own = _beside(field.mesh, meters, site, each.jammers)
         jammed.append(msgspec.structs.replace(each, table=_beside_others(own, heavier, field)))
-    return msgspec.structs.replace(field, jammed=tuple(jammed))
+    shaded = []
+    for variation in field.variations:
+        number = np.array([first_concentrator + variation.concentrator], dtype=np.int64)
+        site = int(site_of(seed, number, sites)[0])
+        jammers = [j for each in field.jammed if each.concentrator == variation.concentrator for j in each.jammers]
+        shaded.append(_behind(field.mesh, meters, site, variation, jammers))
+    return msgspec.structs.replace(field, jammed=tuple(jammed), shaded=tuple(shaded))
 
 
 def _beside(setting: MeshSetting, meters: int, site: int, jammers: tuple[JammerSetting, ...]) -> MeshTable:
     from twins.field.statistics.fit import fit_jammed  # the compiled engine takes a second to load
 
     return fit_jammed(setting, meters, site, jammers)
+
+
+def _behind(
+    setting: MeshSetting, meters: int, site: int, variation: Variation, jammers: Sequence[JammerSetting]
+) -> Shaded:
+    from twins.field.statistics.shades import fit_shade  # the compiled engine takes a second to load
+
+    return fit_shade(setting, meters, site, variation, jammers)
 
 
 def _beside_others(table: MeshTable, heavier: BurdenTable | None, field: AreaField) -> MeshTable:

@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from bench import suites
 from bench.errors import InputError
 from bench.measure import load_limits, worst
 from bench.night.model import Kind, Night
@@ -26,6 +27,8 @@ from twins.catalogue import DEFECTS
 MARKER = "requirement"
 """Name of pytest's marker: ``@pytest.mark.requirement("A5", "M1")``."""
 
+_SUITES: Final = Path(suites.__file__).parent
+
 State: TypeAlias = Literal["open", "served", "failing", "partly", "done"]
 """*open*: nothing serves the row. *served*: nothing has verified it yet. *failing*: what verified it last did not pass.
 *partly*: verified, but not on both twins and places, or no planted defect proves it. *done*: all of that; rows of the
@@ -33,10 +36,11 @@ bench itself (U) need no defect and no second kind."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A row of the file: its title, and the modules and pages that serve it."""
+    """A row of the file: its title, the modules and pages that serve it, and who judges it where no suite can."""
 
     title: str
     serves: tuple[str, ...] = ()
+    elsewhere: str = ""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +55,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """A row as it stands. ``judged_by`` are measurements (``campaign: name``), ``tests`` are ids of tests in files,
-    ``defects`` names of planted defects; ``twins`` and ``places`` are the newest evidence of each."""
+    """A row as it stands.
+
+    ``judged_by`` are measurements (``campaign: name``), ``tests`` are ids of tests in files, ``elsewhere`` says who
+    judges a row that no suite can, ``defects`` are names of planted defects; ``twins`` and ``places`` are the newest
+    evidence of each.
+    """
 
     id: str
     title: str
@@ -60,6 +68,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     serves: tuple[str, ...]
     judged_by: tuple[str, ...]
     tests: tuple[str, ...]
+    elsewhere: str
     defects: tuple[str, ...]
     twins: Evidence | None
     places: Evidence | None
@@ -87,6 +96,7 @@ def standings(runs: Iterable[RunRecord], nights: Iterable[Night], tests: Mapping
             serves=row.serves,
             judged_by=tuple(judged[name]),
             tests=tuple(tests.get(name, ())),
+            elsewhere=row.elsewhere,
             defects=tuple(defects[name]),
             twins=seen.get((name, "twin")),
             places=seen.get((name, "rack")),
@@ -112,6 +122,19 @@ def collect_tests(folder: Path) -> dict[str, list[str]]:
         for test, function in _tests(tree):
             for name in _ids(path, function):
                 found[name].append(f"{path}::{test}")
+    return dict(found)
+
+
+def all_tests(folder: Path) -> dict[str, list[str]]:
+    """Row id to tests: of the shipped suites, as nights name them (``suites/…``), then of a folder, if it is there.
+
+    Raises InputError as :func:`collect_tests`.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for row, tests in collect_tests(_SUITES).items():
+        found[row] += [f"{_SUITES.name}/{Path(test).name}" for test in tests]
+    for row, tests in (collect_tests(folder) if folder.is_dir() else {}).items():
+        found[row] += tests
     return dict(found)
 
 

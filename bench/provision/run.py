@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from bench.errors import BenchFault, InputError
-from bench.provision.facts import topology_facts, wants_broker
 from bench.provision.hosts import Hosts, of_inventory, this_machine
 from bench.provision.program import environment, playbooks, want_ansible
 from bench.provision.variables import given, read_variables
-from bench.rack.inventory import Inventory
+
+if TYPE_CHECKING:
+    from bench.rack.inventory import Inventory
 
 TAGS = ("rack", "night", "broker", "collector")
 """Parts of the playbook ``site`` that can be run alone."""
@@ -105,6 +106,8 @@ class _Listener:
 
 def provision(inventory: Inventory, job: Job, log: Path, on_task: Callable[[str], None]) -> Outcome:
     """Run a playbook; ``log`` is made. Raises InputError for what cannot be run, BenchFault when ansible breaks."""
+    from bench.provision.facts import topology_facts, wants_broker  # here: topologies take half a second to import
+
     want_ansible()
     _check_job(job)
     variables = read_variables(playbooks())

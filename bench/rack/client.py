@@ -29,6 +29,11 @@ from twins.bus.control import ControlLink
 _LOOK_EVERY: Final = 1.0
 """Real seconds between looks whether the gateway that is waited for is still alive."""
 
+_BUS_BACK: Final = 5.0
+"""Real seconds that a broker may take to come back before a request; clients look for it every second."""
+
+_NAP: Final = 0.05
+
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway tells of itself in ``gateway.json``: process ids, the rack's name, the bus."""
@@ -119,8 +124,9 @@ class RackClient:
         number, event = next(self._numbers), threading.Event()
         self._waiting[number] = event
         try:
-            self._link.publish(self._ask_topic, Envelope(number, self._client, self._owner, request))
-            self._wait(event, patience(request) if timeout is None else timeout)
+            seconds = patience(request) if timeout is None else timeout
+            self._send(Envelope(number, self._client, self._owner, request), min(seconds, _BUS_BACK))
+            self._wait(event, seconds)
         finally:
             del self._waiting[number]
         reply = self._replies.pop(number)
@@ -129,6 +135,14 @@ class RackClient:
         if reply.exit_code:
             raise GatewayError(reply.error, reply.exit_code)
         return reply.result
+
+    def _send(self, envelope: Envelope, seconds: float) -> None:
+        """Send it as soon as the bus is there; what was not sent has done nothing."""
+        deadline = time.monotonic() + seconds
+        while not self._link.publish(self._ask_topic, envelope):
+            if time.monotonic() >= deadline:
+                raise BenchFault(f"the bus has been away for {seconds:g} s; nothing was asked. Is its broker alive?")
+            time.sleep(_NAP)
 
     def _wait(self, event: threading.Event, seconds: float) -> None:
         deadline = time.monotonic() + seconds

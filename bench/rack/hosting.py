@@ -41,6 +41,12 @@ class Hosting(msgspec.Struct, frozen=True, kw_only=True):
     plan: FleetPlan
 
 
+def tell_hosting(folder: Path, clock: ClockSpec, plan: FleetPlan) -> None:
+    """Say in the folder of an emulated rack how it is hosted, so that others may join it."""
+    with replacing(folder / _HOSTING) as beside:
+        beside.write_bytes(msgspec.json.encode(Hosting(clock=clock, plan=plan)))
+
+
 def hosting_to_join() -> Hosting | None:
     """How the rack that the environment names is hosted; None where it names none. Raises InputError."""
     if (folder := _joined()) is None:
@@ -74,8 +80,7 @@ class HostedRack:
         if self.emulated:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._start_emulation(clock, plan)
-            with replacing(self.folder / _HOSTING) as beside:
-                beside.write_bytes(msgspec.json.encode(Hosting(clock=clock, plan=plan)))
+            tell_hosting(self.folder, clock, plan)
         elif self._served_already():
             return
         spec = RackSpec(

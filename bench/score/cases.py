@@ -26,8 +26,8 @@ _AREAS: Final[dict[str, dict[str, Any]]] = {
     "mesh": _SIXTY | {"name": "mesh", "generation_mix": {"next": 1}},
     "shops": _SIXTY | {"name": "shops", "load_mix": {"shop": 1}},
 }
-"""Where defects are planted for which a rack has no meters: in a mesh; in shops, some of whose registers have begun again
-behind their digits."""
+"""Where defects are planted for which a rack has no meters: in a mesh; in shops, some of whose registers have begun
+again behind their digits."""
 
 _WITH_DEFECT: Final = {"mesh": 6, "shops": 60}
 """Meters of an area that have the defect."""

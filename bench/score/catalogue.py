@@ -23,7 +23,7 @@ _FIELDS: Final[dict[str, dict[str, Any]]] = {"late": {"minutes": 50}}
 """Figures that a defect of the twins needs. Late by 50 minutes: more than half of all values miss the hour."""
 
 _AREAS: Final = {"wraps-at-2-32": "shops"}
-"""Defects that show only at meters of an area that the score makes for them, with its name; those of the field: a mesh."""
+"""Defects that show only at meters of an area of the score's own, by its name; for those of the field, a mesh."""
 
 _CAMPAIGNS: Final = {"ignores-air-time": "five-minute", "five-minute-late": "five-minute", "never-rejoins": "outage"}
 """Campaigns that find defects of the field, by defect."""

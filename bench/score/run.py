@@ -28,6 +28,8 @@ _PACKAGE: Final = Path(bench.__file__).parent
 _LOOK: Final = 0.2
 _PATIENCE: Final = 1800.0  # real s that a case may take: a clean night of all suites takes minutes
 _GRACE: Final = 60.0
+_BESIDE: Final = 3
+"""Cases at a time beside the one on the rack: a case of twins or of a mesh needs a fraction of a processor."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +70,7 @@ class Book:
 
 
 def run_cases(cases: Sequence[Case], book: Book, say: Callable[[str], None], abort: threading.Event) -> bool:
-    """Run what has no outcome yet, one case on the rack beside one elsewhere; False when the user wanted no more.
+    """Run what has no outcome yet, one case on the rack beside some elsewhere; False when the user wanted no more.
 
     An emulated rack has its addresses for itself, so only one runs at a time.
     """
@@ -80,8 +82,8 @@ def run_cases(cases: Sequence[Case], book: Book, say: Callable[[str], None], abo
 
     def worker(lane: queue.SimpleQueue[Case]) -> None:
         try:
-            while not abort.is_set() and not lane.empty():
-                outcome = run_case(lane.get(), abort)
+            while not abort.is_set() and (case := _next(lane)) is not None:
+                outcome = run_case(case, abort)
                 if not abort.is_set():
                     book.put(outcome)
                     say(f"{outcome.name}: {_told(outcome)}, {outcome.seconds:.0f} s")
@@ -89,7 +91,7 @@ def run_cases(cases: Sequence[Case], book: Book, say: Callable[[str], None], abo
             faults.append(error)
             abort.set()
 
-    threads = [threading.Thread(target=worker, args=(lane,)) for lane in (rack, others)]
+    threads = [threading.Thread(target=worker, args=(lane,)) for lane in (rack, *[others] * _BESIDE)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -97,6 +99,13 @@ def run_cases(cases: Sequence[Case], book: Book, say: Callable[[str], None], abo
     if faults:
         raise faults[0]
     return not abort.is_set()
+
+
+def _next(lane: queue.SimpleQueue[Case]) -> Case | None:
+    try:
+        return lane.get_nowait()
+    except queue.Empty:
+        return None
 
 
 def run_case(case: Case, abort: threading.Event) -> Outcome:

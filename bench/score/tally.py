@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -14,6 +14,10 @@ from bench.score.run import Outcome
 Standing: TypeAlias = Literal["detected", "missed", "no finder", "not planted", "bench error"]
 """*missed*: what should find it passed. *no finder*: nothing is named that should. *not planted*: the topology has
 nothing to plant it in. All but *detected* count as missed."""
+
+
+_OF_ALL: Final = frozenset({"planted_defects", "clean_nights"})
+"""What says nothing of a score of some defects alone."""
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,9 +33,13 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. ``alarms`` are what did not pass on clean nights, ``worthless`` what does not pass on sound meters
-    of the topology itself: it proves nothing and does not count as a detection."""
+    """All of it, or of some defects alone (``partial``: how many there are is not judged then).
 
+    ``alarms`` are what did not pass on clean nights, ``worthless`` what does not pass on sound meters of the topology
+    itself: it proves nothing and does not count as a detection.
+    """
+
+    partial: bool = False
     defects: tuple[Scored, ...]
     measurements: tuple[Measurement, ...]
     clean_nights: int
@@ -41,7 +49,9 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def tally(planted: Sequence[Planted], outcomes: Mapping[str, Outcome], clean_nights: int) -> Score:
+def tally(
+    planted: Sequence[Planted], outcomes: Mapping[str, Outcome], clean_nights: int, *, partial: bool = False
+) -> Score:
     """Count."""
     worthless = {
         test: message for each in outcomes.values() if each.what == "control" for test, message in each.failed.items()
@@ -49,16 +59,18 @@ def tally(planted: Sequence[Planted], outcomes: Mapping[str, Outcome], clean_nig
     scored = [_scored(each, outcomes.get(f"defect {each.name}"), worthless) for each in planted]
     alarms = {each.name: each.failed for each in outcomes.values() if each.what == "clean" and each.failed}
     detected = sum(each.standing == "detected" for each in scored)
-    values = {
+    values: dict[str, float | None] = {
         "planted_defects": len(scored),
         "detected_share": detected / len(scored) if scored else None,
         "clean_nights": clean_nights,
         "false_alarms": sum(map(len, alarms.values())),
         "worthless_tests": len(worthless),
     }
+    names = values.keys() - (_OF_ALL if partial else ())
     return Score(
+        partial=partial,
         defects=tuple(scored),
-        measurements=tuple(judge(load_limits("score"), values)),
+        measurements=tuple(each for each in judge(load_limits("score"), values) if each.name in names),
         clean_nights=clean_nights,
         alarms=alarms,
         worthless=worthless,

@@ -1,7 +1,7 @@
 """The A-route: a day of half-hours of a small fleet, collected, asked for again, judged from the head-end's side.
 
-Of the meters in places, what they answer when a head-end asks; that half-hours come by themselves, in time, is judged by
-the campaign *collection*: it waits for them.
+Of the meters in places, what they answer when a head-end asks. That half-hours come by themselves, in time, is judged
+by the campaign *collection*: it waits for them.
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ def test_values_come_over_every_medium_of_the_field(head_end: HeadEnd, measure: 
 
 @pytest.mark.requirement("U2", "A4", "M1")
 @pytest.mark.needs("rack", "dlms")
-def test_a_place_answers_over_the_a_route_what_its_meter_has(
-    bench: BenchSession, meter: Specimen, place: Place
-) -> None:
+def test_a_place_answers_a_head_end_with_what_its_meter_has(bench: BenchSession, meter: Specimen, place: Place) -> None:
     """Asked for the last hours on the bus, as a twin would be: each value is what the meter itself shows."""
     newest = slot_of(meter.now()) - 1
     with bench.collector(place.name) as collector:

@@ -16,6 +16,8 @@ from bench.rack.audit import read_audit
 from bench.rack.emulator_client import EmulatorClient, EmulatorError
 from bench.rack.journal import replay
 from bench.rack.messages import Attenuate
+from bench.record.scratch import clear_left
+from bench.stage import SPECS
 from tests.bench.rack.emulated import topology
 from tests.bench.rack.serving import client, lease
 from tests.bench.rack.test_losing_control import WITHIN
@@ -62,9 +64,11 @@ def test_kill_9_of_a_whole_run_leaves_nothing_on(tmp_path: Path) -> None:
         with client(folder) as ann:  # no campaign of ours turns both, so somebody else turns the attenuator
             ann.ask(Attenuate("gas-1", lease(ann, "gas-1"), 20.0))
         eventually(lambda: least_db(world.truth()) < 30)
+        assert specs_after_the_next_start(run.folder)
         run.signal(signal.SIGKILL)
         assert eventually(is_safe) < WITHIN
         assert not run.survivors()
+    assert not specs_after_the_next_start(run.folder)
     book = replay((folder / "leases.jsonl").read_bytes().splitlines())
     assert not book.leases
     for place in ("lv-1", "gas-1"):
@@ -77,4 +81,10 @@ def test_kill_9_of_a_whole_run_leaves_nothing_on(tmp_path: Path) -> None:
 
 def least_db(truth: dict[str, Any]) -> float:
     """What the least of all attenuators really attenuates."""
-    return min(db for each in truth["attenuators"].values() for db in each)
+    return min(float(db) for each in truth["attenuators"].values() for db in each)
+
+
+def specs_after_the_next_start(folder: Path) -> list[Path]:
+    """What is left of the files with keys once another run begins in the same results."""
+    clear_left(folder.parent.glob("*/processes"), SPECS)
+    return list(folder.rglob(SPECS))

@@ -18,10 +18,12 @@ from tests.e2e.bench_run import ROOT, BenchRun, values
 MIXED = ROOT / "topologies" / "mixed.yaml"
 SLOTS = 4
 PLACES = 8
+ELECTRICITY = (0, 1, 2, 3, 24, 25, 26)
+"""Meters of the places that measure electricity, in the order of the places."""
 
 
 def small(folder: Path, more: str = "") -> Path:
-    """The shipped mixed topology with 20 twins and fewer half-hours, on addresses of its own."""
+    """The shipped mixed topology with 40 twins and fewer half-hours, on addresses of its own."""
     path = topology(folder, shipped=MIXED, more=more)
     text = path.read_text("utf-8").replace("slots: 10", f"slots: {SLOTS}")
     for many in (
@@ -68,16 +70,34 @@ def test_places_and_twins_deliver_side_by_side_what_they_registered(tmp_path: Pa
             "gas-1",
         ]
         assert all(each["final_share"] == 1.0 and each["emulated"] for each in places)
-        assert outcome["summary"]["twins"] == 20
+        assert outcome["summary"]["twins"] == 40
         with run.columns() as columns:
-            rows = columns.query("SELECT meter, slot, import_wh FROM readings WHERE meter < 7 ORDER BY meter, slot")
+            asked = f"SELECT meter, slot, import_wh FROM readings WHERE meter IN {ELECTRICITY} ORDER BY meter, slot"
+            rows = columns.query(asked)
         assert len(rows) == 7 * SLOTS
         for number, place in enumerate(each["place"] for each in places[:7]):
-            mine = [(slot, wh) for meter, slot, wh in rows if meter == number]
+            mine = [(slot, wh) for meter, slot, wh in rows if meter == ELECTRICITY[number]]
             stored = mine[-1][1] - mine[0][1]
             really = registered(truths, place, slot_end(mine[-1][0])) - registered(truths, place, slot_end(mine[0][0]))
             assert really > 100 or place == "hv-1"
             assert math.isclose(stored, really, abs_tol=2.0), place  # whole Wh at both ends
+        radios_and_twins_stand_in_one_field(run, outcome, truths)
+
+
+def radios_and_twins_stand_in_one_field(run: BenchRun, outcome: dict[str, Any], truths: list[dict[str, Any]]) -> None:
+    """Attenuators as the link table has them, levels measured, their concentrators frame by frame, loss played."""
+    radios = outcome["summary"]["radios"]
+    heard = {each["place"]: each for each in radios["links"] if each["heard_dbm"] is not None}
+    assert set(heard) == {"lv-1", "lv-2", "lv-3", "next-1", "next-2"}
+    assert all(abs(each["residual_db"]) <= 1.0 for each in heard.values())
+    judged = {each["place"]: each["verdict"] for each in outcome["measurements"] if each["name"] == "link_residual"}
+    assert judged == dict.fromkeys(heard, "pass")
+    assert [(each["area"], len(each["levels"])) for each in radios["frame_by_frame"]] == [("lab", 3), ("lab-next", 2)]
+    assert (run.folder / "links.json").exists()
+    shut = [each["db"] for each in radios["played"] if each["place"] == "lv-2"]
+    assert shut[0] == heard["lv-2"]["set_db"] + 7.0  # the door of its box
+    second = [truth["attenuators"]["attenuator-1"][1] for truth in truths]
+    assert any(math.isclose(db, shut[0], abs_tol=0.35) for db in second if db is not None)
 
 
 @pytest.mark.requirement("M1")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.night.history import History
-from bench.night.compare import Change, compare_in
+from bench.night.compare import Change
 from bench.night.session import RESULTS
 from bench.night.sessions import read_sessions
-from tests.bench.night.small_rack import SHARED, a_night, small_rack
+from tests.bench.night.small_rack import SEED, SHARED, a_night, small_rack
+from twins.rack.meters.healthy import healthy
 
 FAILING = """\
 import pytest
@@ -51,21 +50,20 @@ def lab() -> Iterator[Path]:
 def test_an_instrument_that_fails_in_the_night_costs_its_place_and_no_product_failure(lab: Path) -> None:
     small_rack(lab)
     (lab / "test_mine.py").write_text(FAILING, "utf-8")
-    code, told, night = a_night(lab, "--mode=rack", "--place=lv-1", "--place=lv-2", f"--only={lab / 'test_mine.py'}")
-    assert (code, told["gate"]["verdict"]) == (3, "error"), told
+    night, found = a_night(lab, ("lv-1", "lv-2"), lab / "test_mine.py")
+    assert found.gate.verdict == "error"
 
-    found = read_sessions(night.path / RESULTS)
-    outcomes = {(key.place, key.test[-3:]): each.outcome for key, each in found.results.items()}
+    told = read_sessions(night.path / RESULTS)
+    outcomes = {(key.place, key.test[-3:]): each.outcome for key, each in told.results.items()}
     expected = {("lv-1", "[0]"): "pass"} | {("lv-1", f"[{number}]"): "error" for number in (1, 2, 3)}
     assert outcomes == expected | {("lv-2", f"[{number}]"): "pass" for number in range(4)}
-    assert set(found.categories.values()) == {"", "bench"}, "no product failure"
+    assert set(told.categories.values()) == {"", "bench"}, "no product failure"
 
-    gate = told["gate"]
-    assert (gate["failures"], gate["missing"], gate["drifts"]) == ([], [], [])
-    assert any(each.startswith("lv-1: ") and each.endswith("place retired") for each in gate["bench_errors"])
-    assert not any("lv-2" in each for each in gate["bench_errors"])
-    broken = {rule["name"]: rule["verdict"] for rule in gate["rules"] if rule["verdict"] not in ("pass", "recorded")}
-    assert broken == {"bench_errors": "error"}
+    gate = found.gate
+    assert (gate.failures, gate.missing, gate.drifts) == ((), (), ())
+    assert any(each.startswith("lv-1: ") and each.endswith("place retired") for each in gate.bench_errors)
+    assert not any("lv-2" in each for each in gate.bench_errors)
+    assert {rule.name for rule in gate.rules if rule.verdict != "pass"} == {"bench_errors"}
 
 
 @pytest.mark.slow
@@ -73,33 +71,28 @@ def test_an_instrument_that_fails_in_the_night_costs_its_place_and_no_product_fa
 def test_three_nights_name_what_is_new_what_is_fixed_and_what_drifted(lab: Path) -> None:
     """The second with a planted defect; the third with another one instead, and a gain that drifted by 0.3 %."""
     (lab / "test_mine.py").write_text(CURVE, "utf-8")
-    only = ["--mode=rack", *(f"--place={place}" for place in SHARED)]
-    only += [f"--only={each}" for each in (PUBLIC, REPLAY, lab / "test_mine.py")]
     planted = (
         "",
         DEFECT.format("public-reads-energy", 0, ""),
-        DEFECT.format("accepts-replay", 1, "") + DEFECT.format("hidden-error", 2, ", gain_percent: 0.05"),
+        DEFECT.format("accepts-replay", 1, "") + DEFECT.format("hidden-error", 2, f", gain_percent: {_drifted(2)}"),
     )
-    codes = []
+    verdicts, named, drifts = [], [], []
     for defects in planted:
         small_rack(lab, defects)
-        code, told, _ = a_night(lab, *only)
-        codes.append(code)
-    assert codes == [0, 1, 1], (lab / "err.log").read_text("utf-8")
+        _, found = a_night(lab, SHARED, PUBLIC, REPLAY, lab / "test_mine.py")
+        verdicts.append(found.gate.verdict)
+        changes = found.comparison.of(Change.NEW_FAILURE, Change.STILL_FAILING, Change.FIXED, Change.MISSING)
+        named.append({(str(each.change), each.test.removeprefix("suites/"), each.place) for each in changes})
+        drifts.append([each.place for each in found.gate.drifts])
+    assert verdicts == ["pass", "fail", "fail"]
+    assert named == [
+        set(),
+        {("new failure", PUBLIC, "lv-1")},
+        {("fixed", PUBLIC, "lv-1"), ("new failure", REPLAY, "lv-2")},
+    ]
+    assert drifts == [[], [], ["lv-3"] * 7]
 
-    history = History(lab / "r" / "history.jsonl")
-    named = {}
-    for night in ("last-1", "last"):
-        _, found = compare_in(history, night)
-        assert found.topology_changed
-        named[night] = {
-            f"{each.change}: {each.test.partition('/')[2]} @ {each.place}"
-            for each in found.tests
-            if each.change not in (Change.PASSING, Change.SKIPPED)
-        }
-    assert named == {
-        "last-1": {f"new failure: {PUBLIC} @ lv-1"},
-        "last": {f"fixed: {PUBLIC} @ lv-1", f"new failure: {REPLAY} @ lv-2"},
-    }
-    assert {each["place"] for each in told["drifts"]} == {"lv-3"}, told["drifts"]
-    assert len(told["drifts"]) == 7, json.dumps(told["drifts"])
+
+def _drifted(meter: int) -> float:
+    """The gain of a healthy meter of the rack, and 0.3 % more."""
+    return healthy(SEED, meter, "LV", 10.0).gain_percent + 0.3

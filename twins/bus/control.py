@@ -71,10 +71,12 @@ class ControlLink:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, message: Any) -> None:
-        """Send a message as JSON at QoS 0. Nothing is queued for later while the bus is away: senders repeat."""
-        if self._connected.is_set():
-            self._client.publish(topic, msgspec.json.encode(message), qos=0)
+    def publish(self, topic: str, message: Any) -> bool:
+        """Send a message as JSON at QoS 0; False while the bus is away. Nothing is queued for later: senders repeat."""
+        if not self._connected.is_set():
+            return False
+        self._client.publish(topic, msgspec.json.encode(message), qos=0)
+        return True
 
     def _on_connect(
         self, client: paho.Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any = None

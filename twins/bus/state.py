@@ -25,7 +25,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 class StateTeller:
     """Tells a state when enough real time has passed since the last one."""
 
-    def __init__(self, tell: Callable[[State], None]) -> None:
+    def __init__(self, tell: Callable[[State], object]) -> None:
         self._tell = tell
         self._last = float("-inf")
 

@@ -25,6 +25,7 @@ from twins.field.media.direct import Direct
 from twins.field.media.mesh import Mesh
 from twins.field.media.parameters import media
 from twins.field.media.plc import Plc
+from twins.field.media.shading import Shaded, Shading
 from twins.field.media.wide_area import WideArea
 from twins.field.settings import NO_TRAFFIC, JammerSetting, MeshSetting, TrafficSetting, WideAreaSetting
 from twins.field.statistics.burdens import TRAFFIC_CLASSES
@@ -65,7 +66,8 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     below 0: as usual. ``loss``: mean share that single sendings lose on top, unevenly between concentrators;
     ``slowness``: factor on all delays but the meters' own choice of when to send. ``dark``: spells without network.
     ``traffic``: what else is on the mesh's air; in ``table`` and those of ``jammed`` it is reckoned in.
-    ``live``: concentrators of a mesh at level (a); ``variations``: loss that comes and goes at nodes of the mesh.
+    ``live``: concentrators of a mesh at level (a); ``variations``: loss that comes and goes at nodes of the mesh;
+    ``shaded``: what these do at the concentrators that go by their statistics.
     """
 
     medium: MediumName | Literal[""] = ""
@@ -81,6 +83,7 @@ class AreaField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     dark: tuple[Dark, ...] = ()
     live: tuple[Live, ...] = ()
     variations: tuple[Variation, ...] = ()
+    shaded: tuple[Shaded, ...] = ()
 
     def __post_init__(self) -> None:
         need(0 <= self.loss < 1, "a share of messages that are lost lies between 0 and 1")
@@ -166,6 +169,9 @@ class _Area:
     def __init__(self, place: Place, field: AreaField, medium: str, name: str, since: float) -> None:
         self._place = place
         self._medium = _medium(place, field, medium, name, since)
+        live = {each.concentrator for each in field.live}  # these go frame by frame, variations included
+        shaded = [each for each in field.shaded if each.variation.concentrator not in live]
+        self._shading = Shading(place, shaded, since) if shaded and medium == "multihop" else None
         self._behind = None
         if medium in ("multihop", "plc"):
             self._behind = WideArea(place, media().wide_area, field.wide_area, field.slowness)
@@ -175,6 +181,8 @@ class _Area:
     def reading(self, index: NDArray[np.int64], slot: int) -> Passage:
         rows, own = index - self._place.start, keys(self._place.seed, index)
         found = self._medium.reading(rows, own, slot)
+        if self._shading:
+            self._shading.reading(found, rows, own, slot)
         if self._behind:
             self._behind.reading(found, rows, own, slot)
         if self.imposed is not None:
@@ -199,6 +207,8 @@ class _Area:
 
     def _onward(self, found: Passage, rows: Rows, own: Keys, occasion: int, now: float) -> Passage:
         """What comes behind and on top of the way of something that is asked for."""
+        if self._shading:
+            self._shading.exchange(found, rows, own, occasion, now)
         if self._behind:
             self._behind.exchange(found, rows, own, occasion, now)
         if self.imposed is not None:

@@ -92,13 +92,13 @@ def loss_db(variation: Variation, seed: int, seconds: ArrayLike) -> NDArray[np.f
     there = (at >= variation.begin) & (at < variation.end)
     if not variation.fading_s:
         return np.where(there, variation.db, 0.0)
-    turns = np.maximum(at - variation.begin, 0.0) / variation.fading_s
+    turns = np.atleast_1d(np.maximum(at - variation.begin, 0.0) / variation.fading_s)
     turn = np.floor(turns).astype(np.int64)
     part = turns - turn
     base = salt(seed, "variation", variation.name, variation.concentrator, variation.node)
     before, after = (normal(salts(base, turn + k)).astype(np.float64) for k in (0, 1))
     drift = ((1 - part) * before + part * after) / np.sqrt((1 - part) ** 2 + part**2)
-    return np.where(there, np.clip(variation.db * drift, 0.0, MOST_DB), 0.0)
+    return np.where(there, np.clip(variation.db * drift, 0.0, MOST_DB).reshape(at.shape), 0.0)
 
 
 def extra_db(

@@ -8,8 +8,9 @@ strangers (:mod:`twins.shard.requests`).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from twins.meter.profiles import rule
 from twins.meter.traits import kinds
 from twins.plan import MAKER
 from twins.shard.counters import InvocationCounters
-from twins.shard.requests import Requests
+from twins.shard.requests import RangeRequest, Requests
 
 _ALL_KEEP = min(each.keep for each in profile_parameters().profile if each.period == SLOT_SECONDS) // SLOT_SECONDS
 _MAX_ROWS = SLOTS_PER_DAY  # rows in one answer; longer records are asked for day by day
@@ -35,13 +36,18 @@ DOWN_TOPIC = re.compile(rf"(?P<meter>.+/{MAKER.decode()}(?P<serial>\d{{12}})/){D
 """A meter's down topic: what comes before its direction, and the meter's number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
-    """One answer: the local row it comes from, the packet, and a number that tells this exchange from others."""
+    """One answer: the local row it comes from, and a number that tells this exchange from others."""
 
     row: int
-    packet: bytes
     occasion: int
+    compose: Callable[[], bytes]
+
+    @cached_property
+    def packet(self) -> bytes:
+        """The packet, composed when it is first asked for: in an outage most answers are lost."""
+        return self.compose()
 
 
 class Answers:
@@ -81,10 +87,13 @@ class Answers:
         asked = self._requests.read(index, request)
         if asked is None:
             return None
-        rows = self._rows(row, asked.invoke_id, asked.first, asked.last)
-        apdu = self._requests.protect(index, rows, self._counters.take(row))
         self.answered += 1
-        return Answer(row, mqtt.publish(addressed["meter"] + UP.encode(), self._defects.tag(row, apdu)), asked.heard)
+        return Answer(row, asked.heard, partial(self._packet, addressed["meter"] + UP.encode(), row, asked))
+
+    def _packet(self, topic: bytes, row: int, asked: RangeRequest) -> bytes:
+        rows = self._rows(row, asked.invoke_id, asked.first, asked.last)
+        apdu = self._requests.protect(row + self._fleet.start, rows, self._counters.take(row))
+        return mqtt.publish(topic, self._defects.tag(row, apdu))
 
     def _rows(self, row: int, invoke_id: int, first: int, last: int) -> bytes:
         """Rows stamped ``first`` to ``last``, as far as the meter still, or already, has them."""

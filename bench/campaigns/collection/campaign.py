@@ -13,8 +13,8 @@ import numpy as np
 
 from bench.campaigns.collection.areas import area_results, exhibits, losses_of, plain
 from bench.campaigns.collection.measure import measure, unrecovered
+from bench.campaigns.collection.places import ENGINE_UP, PLACES_UP, RACK_UP, Places, table
 from bench.campaigns.collection.places import NAME as PLACES
-from bench.campaigns.collection.places import PLACES_UP, RACK_UP, Places, table
 from bench.campaigns.collection.radios import Radios
 from bench.conductor import Conductor
 from bench.errors import BenchFault
@@ -56,11 +56,6 @@ class Collection:
     def __init__(self, loaded: LoadedTopology, real_now: float) -> None:
         topology = loaded.topology
         self.plan = plan_run(topology, real_now)
-        if topology.rack is not None and self.plan.clock.mode == "scaled":
-            # The rack comes first; time leaps to the run's begin when it is ready.
-            early = msgspec.structs.replace(self.plan.clock, origin=real_now + RACK_UP)
-            self.plan = msgspec.structs.replace(self.plan, clock=early)
-        self.clock = self.plan.clock
         self._topology, self._seed = topology, topology.seed
         self._effort = Effort()
         self._places: Places | None = None
@@ -68,7 +63,13 @@ class Collection:
             inventory, amps = inventory_of(loaded), topology.campaigns.collection.amps
             radios = Radios(topology, inventory, self.plan.field, self.plan.fleet)
             self.plan = msgspec.structs.replace(self.plan, field=radios.fields)
+            warm_up(self.plan.field, self.plan.fleet)
+            if self.plan.clock.mode == "scaled":
+                # The rack comes first; time leaps to the run's begin when it is ready.
+                early = msgspec.structs.replace(self.plan.clock, origin=time.time() + RACK_UP)
+                self.plan = msgspec.structs.replace(self.plan, clock=early)
             self._places = Places(inventory, self.plan, amps, self._seed, radios)
+        self.clock = self.plan.clock
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -87,7 +88,6 @@ class Collection:
     def prepare(self, run: Run) -> None:
         """Who is there."""
         _write_meters(run, self.plan.fleet)
-        warm_up(self.plan.field, self.plan.fleet)
 
     def execute(self, run: Run, stage: Stage) -> None:
         """Start everybody and let time pass; the effort is noted however it ends."""
@@ -160,7 +160,8 @@ class Collection:
         """The rack comes up, then the run's time begins, then the places are powered and fed for the block."""
         places.start(run, stage)
         if self.plan.clock.mode == "scaled":
-            clock = begun(self.plan.clock, time.time(), PLACES_UP)
+            up = PLACES_UP + (ENGINE_UP if any(area.live for area in self.plan.field) else 0.0)
+            clock = begun(self.plan.clock, time.time(), up)
             if not (isinstance(run.clock, ScaledClock) and run.clock.leap(clock)):
                 raise BenchFault(f"the rack took longer than {RACK_UP:g} s to come up")
             self.plan = msgspec.structs.replace(self.plan, clock=clock)

@@ -44,7 +44,10 @@ RACK_UP: Final = 120.0
 PLACES_UP: Final = 15.0
 """Real seconds from then on until the first half-hour may end: places are powered, head-end and shards come up."""
 
-_TTL: Final = 10.0  # s of the lease: so long the rack stays as it is when this process is killed
+ENGINE_UP: Final = 10.0
+"""Real seconds more where shards load the event engine: two on a quiet machine, a multiple of that on a busy one."""
+
+_TTL: Final = 10.0  # s of the lease: so long the rack stays as it is when this process hangs
 
 _SHARES = f"""
 SELECT

@@ -68,8 +68,9 @@ def examine(sweep: Sweep, plan: Plan, twins: Twins) -> Found:
     shift = _shift(sweep, plan, at_zero)
     times = [seconds for _, seconds in sweep.joins if seconds is not None]
     residual = rounding = None
-    if sweep.link is not None and sweep.field_db is not None and at_zero is not None:
-        rounding = round(at_zero - sweep.field_db - sweep.link.level_dbm, 2)
+    base = sweep.field_at_zero(plan)
+    if sweep.link is not None and sweep.field_db is not None and base is not None:
+        rounding = round(base - sweep.field_db - sweep.link.level_dbm, 2)
         if sweep.field_rssi_dbm is not None:
             residual = round(sweep.field_rssi_dbm - sweep.link.level_dbm - rounding, 2)
     return Found(

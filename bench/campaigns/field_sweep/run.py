@@ -16,7 +16,7 @@ from bench.rack.messages import Acquire, Power, Source
 from protocols.errors import MeterBenchError
 
 _LEASE_S: Final = 30.0
-"""A campaign that dies loses its lease after so long."""
+"""A campaign that hangs loses its lease after so long."""
 
 
 def plan_of(requests: int) -> Plan:

@@ -87,6 +87,11 @@ class Sweep:
         db, rssi = self.heard(plan)
         return level_fit(db, rssi)[0] if len(db) else None
 
+    def field_at_zero(self, plan: Plan) -> float | None:
+        """The level at 0 dB that the link table goes by: the topology's, where it describes the path's loss."""
+        described = None if self.link is None else self.link.described_dbm
+        return self.at_zero(plan) if described is None else described
+
 
 class Sweeper:
     """Sweeps one place that is leased; ``stop`` ends it at the next step."""
@@ -128,7 +133,7 @@ class Sweeper:
 
     def _as_in_the_field(self) -> None:
         """The attenuator as the link table has it, and what the stick hears then."""
-        link, at_zero = self._found.link, self._found.at_zero(self._plan)
+        link, at_zero = self._found.link, self._found.field_at_zero(self._plan)
         if link is None or at_zero is None or not self._goes_on():
             return
         self._found.field_db = self._nearest(setting_for(link, at_zero))

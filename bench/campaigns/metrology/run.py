@@ -20,7 +20,7 @@ from bench.stage import Aborted
 from protocols.errors import MeterBenchError
 
 _LEASE_S: Final = 30.0
-"""A campaign that dies loses its leases after so long."""
+"""A campaign that hangs loses its leases after so long."""
 
 _TESTS: Final[dict[str, Callable[[Session], None]]] = {
     "no-load": accuracy.measure_no_load,

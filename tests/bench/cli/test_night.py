@@ -128,6 +128,12 @@ def test_requirements_has_every_row_and_tells_one_in_full(history: Path, tmp_pat
     found = {row["id"]: row for row in rows}
     assert found["A5"]["twins"]["by"] == "20261103-rack"  # newer than the run
     assert found["M11"]["state"] == "failing"
+    served = [row for row in rows if row["state"] != "open"]
+    assert len(served) >= 40
+    for row in served:  # whoever serves it, a test bears its id, and what verified it last says when
+        assert row["tests"] and (row["elsewhere"] or row["tests"][0].startswith("suites/")), row["id"]
+        assert all(each["when"] and each["outcome"] for each in (row["twins"], row["places"]) if each), row["id"]
+    assert [row["id"] for row in rows if row["state"] == "served" and (row["twins"] or row["places"])] == []
     table = call("requirements", *options).stdout.splitlines()
     assert len(table) == 56
     shown = call("requirements", "A5", *options).stdout

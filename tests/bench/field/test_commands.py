@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from bench.cli.field import app
 from bench.errors import InputError
 from bench.field import calibrate, compare
+from bench.field.compare_traffic import compare_traffic
 from bench.field.links import link_table_of
 from bench.field.map import svg
 from bench.field.tables import table_for, with_tables
@@ -198,3 +199,52 @@ def test_a_jammer_beside_one_concentrator_is_what_its_meters_suffer_from_and_nob
     lost = beside[:, 2][beside[:, 2] > 0]
     assert len(lost) > 20 * 60 * 0.3
     assert (lost == CAUSES.index("jammed")).mean() > 0.8
+
+
+BUSY = """\
+name: busy
+seed: 3
+areas:
+  - name: town
+    utility: tepco
+    medium: MEDIUM
+    concentrators: 4
+    meters_per_concentrator: 100
+    field:
+      traffic: {five_minute: 0.5, polls: 2, firmware: 60, joins: JOINS}
+"""
+
+
+def test_other_traffic_is_shown_by_class_and_costs_readings(tmp_path: Path) -> None:
+    file, alone = tmp_path / "busy.yaml", tmp_path / "alone.yaml"
+    text = BUSY.replace("MEDIUM", "multihop").replace("JOINS", "0.1")
+    file.write_text(text, encoding="utf-8")
+    alone.write_text(text.split("    field:")[0], encoding="utf-8")
+    busy, calm = (json.loads(invoke("show", each, "--json").stdout)["areas"][0] for each in (file, alone))
+    assert [each["name"] for each in busy["traffic"]] == ["five_minute", "polls", "firmware", "joins"]
+    assert all(0 < each["air"] < 1 and 0.5 < each["delivered"] <= 1 for each in busy["traffic"])
+    assert busy["delivered"] < calm["delivered"] and busy["air_seconds_per_hour"] > calm["air_seconds_per_hour"]
+    assert calm["traffic"] == []
+    assert "of the air" in invoke("show", file).stdout
+
+
+@pytest.mark.parametrize(
+    ("medium", "joins", "words"),
+    [("cellular", "0.1", "traffic"), ("multihop", "1.5", "joins"), ("multihop", "-1", "joins")],
+)
+def test_traffic_that_says_nothing_or_was_never_fitted_is_refused(
+    medium: str, joins: str, words: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "busy.yaml"
+    file.write_text(BUSY.replace("MEDIUM", medium).replace("JOINS", joins), encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        load_topology(file)
+
+
+def test_mixes_that_no_fit_has_seen_are_within_the_bars() -> None:
+    found = compare_traffic("busy", MeshSetting(area_class="suburban"), 60, range(10_000, 10_006), 2)
+    assert found.holds
+    by_name = {each.name: each for each in found.classes}
+    assert by_name["readings"].offered > 600
+    assert set(by_name) >= {"five_minute", "polls", "controls"}
+    assert abs(by_name["polls"].delivered_a - by_name["polls"].delivered_b) < 0.05

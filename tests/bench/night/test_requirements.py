@@ -8,7 +8,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.night.model import Key
-from bench.night.requirements import collect_tests, load_rows, standings
+from bench.night.requirements import all_tests, collect_tests, load_rows, standings
 from bench.record.model import RunRecord
 from tests.bench.night.nights import CLOCK, REGISTERS, night
 from tests.bench.record.factory import measurement, record
@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[3]
 LENGTHS = {"M": 11, "A": 16, "B": 9, "D": 4, "X": 5, "U": 10}
 ROWS = [f"{group}{number}" for group, last in LENGTHS.items() for number in range(1, last + 1)]
 TESTS = collect_tests(ROOT / "tests")
+SUITES = collect_tests(ROOT / "bench" / "suites")
 
 
 def by_id(*runs: RunRecord, nights: tuple = (), tests: dict[str, list[str]] | None = None) -> dict:
@@ -38,6 +39,19 @@ def test_what_serves_a_row_exists(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, row in load_rows().items() if row.serves])
 def test_every_row_that_is_served_has_a_test_that_bears_its_id(name: str) -> None:
     assert TESTS.get(name)
+
+
+@pytest.mark.parametrize("name", [name for name, row in load_rows().items() if row.serves])
+def test_a_row_that_is_served_is_borne_by_the_suites_or_it_is_said_who_judges_it(name: str) -> None:
+    borne, elsewhere = SUITES.get(name, []), load_rows()[name].elsewhere
+    assert bool(borne) != bool(elsewhere), f"{name}: {borne or 'no test of the suites'}, {elsewhere or 'nobody else'}"
+
+
+def test_tests_of_the_suites_are_named_as_nights_name_them_and_those_of_the_folder_follow(tmp_path: Path) -> None:
+    (tmp_path / "test_x.py").write_text('import pytest\n@pytest.mark.requirement("A5")\ndef test_a(): ...\n')
+    of_suites = [f"suites/{Path(each).name}" for each in SUITES["A5"]]
+    assert all_tests(tmp_path)["A5"] == [*of_suites, f"{tmp_path / 'test_x.py'}::test_a"]
+    assert all_tests(tmp_path / "nothing")["A5"] == of_suites
 
 
 def test_no_test_bears_an_id_that_is_none_and_no_defect_breaks_one() -> None:

@@ -75,6 +75,7 @@ from hil_drivers.errors import LinkError, RefusedError
 
 def test_passes(meter, measure):
     measure.attach("frames", "00 01 00 01")
+    measure.attach("curve", '<svg xmlns="http://www.w3.org/2000/svg"/>', "svg")
 
 def test_fails(meter):
     assert meter.has("rack"), "an assertion"
@@ -137,8 +138,8 @@ def test_outcomes_and_categories_are_told_apart_and_kept_true(tmp_path: Path) ->
     results = [json.loads(path.read_text()) for path in allure.glob("*-result.json")]
     identities = [each["historyId"] for each in results]
     assert len(set(identities)) == len(identities)
-    attached = {each["name"] for result in results for each in result.get("attachments", ())}
-    assert attached >= {"frames", "measurements"}
+    attached = {(each["name"], each["type"]) for result in results for each in result.get("attachments", ())}
+    assert attached >= {("frames", "text/plain"), ("measurements", "text/csv"), ("curve", "image/svg+xml")}
     categories = json.loads((allure / "categories.json").read_text())
     assert [each["name"] for each in categories] == ["bench", "twin divergence", "product"]
 

@@ -53,8 +53,8 @@ class Emulation:
         loaded = load_topology(path)
         plan, clock = serving_plan(loaded.topology, time.time())
         self.path, self.folder = path, path.parent / "state"
-        spec = EmulateSpec(topology=str(path), folder=str(self.folder), clock=clock, plan=plan)
-        self.rack = EmulatedRack(spec, PACE)
+        self.spec = EmulateSpec(topology=str(path), folder=str(self.folder), clock=clock, plan=plan)
+        self.rack = EmulatedRack(self.spec, PACE)
         self.inventory, self.clock = self.rack.inventory, self.rack.clock
         self._control = ControlSocket(self.rack, self.folder)
         self._loop = asyncio.new_event_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from protocols.errors import MeterBenchError
 from tests.bench.rack.emulated import Emulation, topology
 from tests.bench.rack.serving import client, serving
 from tests.bench.rack.virtual import eventually
+from twins.field.media.parameters import media
 from twins.rack.faults import Fault
 
 PATIENT = "{ watchdog_seconds: 600 }"  # there is no gateway that feeds it
@@ -109,24 +111,30 @@ def test_a_measurement_of_the_place_leaves_it_out_and_a_dead_line_spoils_no_heal
     assert "plc-1" not in bench.emulation.inventory.speaking("lv-4")
 
 
-def test_a_line_without_margin_carries_nothing_and_other_ways_go_on(tmp_path: Path) -> None:
-    with Emulation(topology(tmp_path, SCALE, safe_state=PATIENT, emulation="{ line_margin_db: 0 }")) as emulation:
-        bench = Bench(emulation)
-        try:
-            bench.feed()
-            assert not bench.bridge.link(1).reachable
-            with emulation.reader("lv-4", "echonet", wait_s=0.5) as meter, pytest.raises(LinkError):
-                meter.registers()
-            with emulation.reader("lv-4", "dlms") as meter:
-                assert meter.registers().import_wh is not None
-        finally:
-            bench.instruments.close()
+def test_a_line_without_margin_carries_nothing_and_other_ways_go_on(bench: Bench) -> None:
+    line = bench.emulation.rack.bridges["plc-1"].line
+    margin, line.margin_db = line.margin_db, 0.0
+    try:
+        assert not bench.bridge.link(1).reachable
+        with bench.emulation.reader("lv-4", "echonet", wait_s=0.5) as meter, pytest.raises(LinkError):
+            meter.registers()
+        with bench.emulation.reader("lv-4", "dlms") as meter:
+            assert meter.registers().import_wh is not None
+    finally:
+        line.margin_db = margin
 
 
-def test_the_gateway_tells_of_the_line_what_it_tells_of_sticks(tmp_path: Path) -> None:
-    path = topology(tmp_path, SCALE, safe_state=PATIENT)
-    with Emulation(path), serving(path, tmp_path / "rack") as gateway, client(gateway.folder, "ann") as ann:
+@pytest.mark.parametrize(("given", "margin"), [("{}", media().plc.margin_db), ("{ line_margin_db: 3.5 }", 3.5)])
+def test_the_margin_of_the_line_is_that_of_the_topology(tmp_path: Path, given: str, margin: float) -> None:
+    rack = Emulation(topology(tmp_path, SCALE, emulation=given)).rack  # opened it would answer at its addresses
+    assert rack.bridges["plc-1"].line.margin_db == margin
+    asyncio.run(rack.close())
+
+
+def test_the_gateway_tells_of_the_line_what_it_tells_of_sticks(emulation: Emulation, tmp_path: Path) -> None:
+    with serving(emulation.path, tmp_path / "rack") as gateway, client(gateway.folder, "ann") as ann:
         token = ann.ask(Acquire(("lv-4",)))["token"]
+        ann.ask(Power("lv-4", token, "off"))
         dead = ann.ask(Radio("lv-4", token, "probe", 1))
         assert dead == {"reachable": False, "sent": 1, "answered": 0, "seconds": None, "longest": None}
         ann.ask(Power("lv-4", token, "on"))

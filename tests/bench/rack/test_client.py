@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 
 import msgspec
 import pytest
 
-from bench.errors import InputError
+from bench.errors import BenchFault, InputError
 from bench.rack.client import RackClient, Served, find_gateway
 from bench.rack.errors import LeaseDeniedError
-from bench.rack.messages import Acquire, Release
+from bench.rack.messages import Acquire, Release, Who
 from tests.bench.rack.serving import Gateway, client
 from tests.bench.rack.virtual import eventually
+from tests.brokers import embedded_command, free_port, running
 from twins.bus.address import BusAddress
+from twins.bus.control import ControlLink
 
 
 def test_a_gateway_that_was_killed_and_not_waited_for_has_ended(tmp_path: Path) -> None:
@@ -53,3 +57,31 @@ def test_what_went_wrong_first_is_what_is_told(gateway: Gateway, ann: RackClient
     ):
         bob.ask(Release(kick="lv-3"))
         raise ZeroDivisionError
+
+
+def test_a_request_says_so_when_the_bus_is_away_and_does_not_wait_for_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = free_port()
+    served = Served(pid=os.getpid(), dead_man=1, rack="r", topology="t", bus=BusAddress(port=port))
+    asking = RackClient(served, "ann")
+    with running(embedded_command(port), port), ThreadPoolExecutor(1) as thread:
+        asking.open()
+        gateway = ControlLink(served.bus, "gateway")
+        heard = Queue[bytes]()
+        gateway.handle("ami/_/rack/r/ask", lambda topic, payload: heard.put(payload))
+        gateway.open()
+        asked = thread.submit(asking.ask, Who(), 0.05)
+        assert b"who" in heard.get(timeout=20)
+        with pytest.raises(BenchFault, match="the gateway does not answer"):
+            asked.result(20)
+    gateway.close()
+    monkeypatch.setattr("bench.rack.client._BUS_BACK", 0.1)
+
+    def says_so() -> bool:
+        with pytest.raises(BenchFault) as caught:
+            asking.ask(Who(), 0.2)
+        return "nothing was asked" in str(caught.value)
+
+    eventually(says_so)  # once it has noticed
+    asking.close()

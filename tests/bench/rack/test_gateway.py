@@ -260,7 +260,7 @@ def test_the_commands_and_their_exit_codes(
     assert "lv-1 is held by ann" in done.err
     monkeypatch.setenv("BENCH_TOKEN", token)
     assert bench(*at, "power", "lv-1", "on").out == "lv-1: closed yes\n"
-    assert bench(*at, "attenuate", "lv-1", "30").out == "lv-1: db 30\n"
+    assert bench(*at, "attenuate", "lv-1", "30").out == "lv-1: db 30, step_db 0.25\n"
     done = bench(*at, "source", "lv-1", "on", "--volts", "100")
     assert done.code == 0, done.err
     assert done.out.startswith("lv-1: on yes, volts ")

@@ -5,6 +5,7 @@ Where Allure is installed (``bench allure --install``) pages are really made, an
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -34,6 +35,8 @@ ANALYTICS = """
     </script>
 """
 PAGE = f'<html><head><meta charset="utf-8"></head><body><script>let a = 1;</script>{ANALYTICS}</body></html>'
+
+_SHOWN_STATUS = re.compile(r'data-testid="tree-leaf-status-(\w+)"')
 
 needs_allure = pytest.mark.skipif(WITHOUT is not None, reason=str(WITHOUT))
 needs_browser = pytest.mark.skipif(
@@ -100,14 +103,20 @@ def test_the_lock_holds_what_is_pinned_with_hashes() -> None:
 
 
 def test_without_allure_the_benchs_own_page_is_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = night(lab, 1, test_a="passed")
+    nights = {name: night(lab, number, test_a="passed") for number, name in enumerate(("last-1", "last"), 1)}
     monkeypatch.setenv(allure_html.HOME, str(lab.results / "nowhere"))
-    line = ["allure", "--results", str(lab.results), "--json"]
-    told = CliRunner().invoke(application(line), line)
-    outcome = json.loads(told.stdout)
-    assert (outcome["night"], outcome["allure"]) == ("n01", False)
-    assert Path(outcome["page"]) == made.path / "night.html"
-    assert "install" in outcome["reason"]
+    for name, made in nights.items():
+        outcome = json.loads(_asked(lab, name).stdout)
+        assert (outcome["night"], outcome["allure"]) == (made.path.name, False)
+        assert Path(outcome["page"]) == made.path / "night.html"
+        assert "install" in outcome["reason"]
+    refused = _asked(lab, "last-2").exception
+    assert isinstance(refused, InputError) and "has 2 nights" in str(refused)
+
+
+def _asked(lab: Lab, name: str) -> Any:
+    line = ["allure", name, "--results", str(lab.results), "--json"]
+    return CliRunner().invoke(application(line), line)
 
 
 def test_a_night_without_allure_results_is_refused(lab: Lab, tmp_path: Path) -> None:
@@ -134,12 +143,15 @@ def test_the_trends_are_those_of_the_nights_before_however_often_it_is_made(lab:
 
 @needs_allure
 @needs_browser
-def test_the_page_opens_and_asks_nobody_for_anything(lab: Lab, tmp_path: Path) -> None:
-    made = night(lab, 1, test_a="passed", test_b="failed")
-    page = make_page(made, [], tmp_path / "out")
-    shown, hosts = _opened(page, tmp_path)
-    assert "Powered by" in shown and "test_a" in shown
-    assert hosts == set()
+def test_the_page_opens_with_its_trends_and_asks_nobody_for_anything(lab: Lab, tmp_path: Path) -> None:
+    nights = [night(lab, number, test_a=status) for number, status in enumerate(("passed", "failed", "passed"), 1)]
+    for last, statuses in ((2, ["failed", "passed"]), (1, ["passed"])):  # of the nights before, newest first
+        page = make_page(nights[last], nights[:last][::-1], tmp_path / f"out-{last}")
+        shown, hosts = _opened(page, tmp_path, f"#{_result_id(page, 'test_a[rack-lv-1]')}/history")
+        assert "Powered by" in shown and "test_a" in shown
+        assert hosts == set()
+        items = shown.split('data-testid="test-result-history-item"')[1:]
+        assert [match[1] for each in items if (match := _SHOWN_STATUS.search(each))] == statuses
     told = tmp_path / "with-analytics.html"
     told.write_text(PAGE, "utf-8")
     assert "www.googletagmanager.com" in _opened(told, tmp_path)[1], "the browser's log would show it"
@@ -149,18 +161,26 @@ def _statuses(line: dict[str, Any], test: str, kind: str) -> list[str]:
     return [each["status"] for each in line["testResults"].values() if each["name"].startswith(f"{test}[{kind}")]
 
 
+def _results(page: str) -> list[dict[str, Any]]:
+    """Results that the page holds: its data stand in it as base64."""
+    return [
+        json.loads(base64.b64decode(data))
+        for name, data in re.findall(r"d\(\"([^\"]*)\",\"([^\"]*)\"\)", page)
+        if re.fullmatch(r"data/test-results/[^/]*\.json", name)
+    ]
+
+
 def _history(page: str) -> list[int]:
-    """Earlier results that the page holds of each test: its data stand in it as base64."""
-    import base64
-
-    found = []
-    for name, data in re.findall(r"d\(\"([^\"]*)\",\"([^\"]*)\"\)", page):
-        if re.fullmatch(r"data/test-results/[^/]*\.json", name):
-            found.append(len(json.loads(base64.b64decode(data)).get("history", [])))
-    return sorted(found)
+    """How many earlier results the page holds of each test."""
+    return sorted(len(each.get("history", [])) for each in _results(page))
 
 
-def _opened(page: Path, scratch: Path) -> tuple[str, set[str]]:
+def _result_id(page: Path, name: str) -> str:
+    """Allure's own id of a result that the page holds."""
+    return next(str(each["id"]) for each in _results(page.read_text("utf-8")) if each["name"] == name)
+
+
+def _opened(page: Path, scratch: Path, fragment: str = "") -> tuple[str, set[str]]:
     """The page as a browser shows it, and the hosts that it wanted something of; no name can be resolved.
 
     Chromium asks its maker for updates and the time by itself: those are none of the page's.
@@ -175,7 +195,7 @@ def _opened(page: Path, scratch: Path) -> tuple[str, set[str]]:
             f"--log-net-log={log}",
             "--virtual-time-budget=8000",
             "--dump-dom",
-            f"file://{page.resolve()}",
+            f"file://{page.resolve()}{fragment}",
         ],
         capture_output=True,
         text=True,

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bench.errors import InputError
 from bench.measure import load_limits
@@ -15,9 +16,12 @@ from bench.score.cases import Bench, Case, write_topology
 from bench.score.catalogue import Planted, all_planted
 from bench.score.run import Book, Outcome, run_cases
 from bench.score.tally import tally
+from bench.topology.defects import index_of
 from bench.topology.load import load_topology
+from protocols.slots import SLOT_SECONDS
 from tests.bench.pytest_plugin.sessions import SUITES
 from twins.catalogue import DEFECTS
+from twins.chosen import ChosenTwins
 
 ROOT = Path(__file__).parents[3]
 RACK, VILLAGE = ROOT / "topologies" / "rack.yaml", ROOT / "topologies" / "village.yaml"
@@ -27,10 +31,10 @@ CATALOGUE = {each.name: each for each in all_planted()}
 def outcome(name: str, what: str = "defect", *failed: str, errors: tuple[str, ...] = ()) -> Outcome:
     return Outcome(
         name=name,
-        what=what,
+        what=what,  # type: ignore[arg-type]
         seconds=1.0,
         failed=dict.fromkeys(failed, "it is off"),
-        errors=errors,  # type: ignore[arg-type]
+        errors=errors,
     )
 
 
@@ -76,6 +80,22 @@ def test_a_topology_without_a_rack_has_nothing_to_measure() -> None:
     assert standing(name="gain-high") == "not planted"
 
 
+def test_a_register_that_never_began_again_shows_no_defect_of_it_so_others_are_taken(tmp_path: Path) -> None:
+    planted = CATALOGUE["wraps-at-2-32"]
+    case, (control,) = Bench(load_topology(RACK)).defect(planted), Bench(load_topology(RACK)).controls([planted])
+    assert case is not None and case.tests == control.tests and not case.places
+    chosen = []
+    for each in (case, control):
+        topology = load_topology(write_topology(each, tmp_path)).topology
+        plan = topology.fleet_plan()
+        (target,) = targets(topology, plan, racks=False, twins=True)
+        (view,) = ChosenTwins(plan, [index for index in [index_of(target.meter)] if index is not None]).views
+        shown = view.active(plan.first_slot * SLOT_SECONDS).import_wh // view.model.unit_wh
+        assert each.what == "defect" or shown >= 10**view.model.digits, f"{target.meter} shows {shown}"
+        chosen.append(target.meter)
+    assert chosen[0] == chosen[1]
+
+
 def test_clean_nights_have_other_seeds_and_no_defects() -> None:
     bench = Bench(load_topology(RACK))
     cases = [case for number in (1, 2) for case in bench.clean(number, quick=True)]
@@ -114,8 +134,20 @@ def test_found_missed_and_not_even_looked_for_are_told_apart() -> None:
     assert standing(control, outcome("defect wrong-sign", "defect", "a test @ lv")) == "detected"
     assert standing(control, outcome("defect wrong-sign")) == "missed"
     assert standing(control, outcome("defect wrong-sign", errors=("no broker",))) == "bench error"
-    without = next(each for each in all_planted() if not each.findable)
-    assert standing(name=without.name) == "no finder"
+    without = replace(CATALOGUE["wrong-sign"], tests=())
+    assert tally([without], {control.name: control}, 0).defects[0].standing == "no finder"
+
+
+def test_every_defect_has_something_that_should_find_it() -> None:
+    assert [each.name for each in all_planted() if not each.findable] == []
+
+
+def test_a_score_of_some_defects_alone_says_so_and_is_not_judged_by_their_number() -> None:
+    found = outcome("defect wrong-sign", "defect", "a test @ lv")
+    for partial, verdict in ((True, None), (False, "fail")):
+        score = tally([CATALOGUE["wrong-sign"]], {found.name: found}, 0, partial=partial)
+        assert score.partial is partial
+        assert {each.name: each.verdict for each in score.measurements}.get("planted_defects") == verdict
 
 
 def test_a_test_that_fails_without_a_defect_detects_nothing() -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.bench.pytest_plugin.sessions import SUITES, session, write
 from tests.bench.rack.emulated import topology
 
+COLLECTED = "test_a_place_answers_a_head_end_with_what_its_meter_has"
 OWN = """\
 import pytest
 
@@ -40,8 +41,11 @@ def test_meets_an_instrument_that_fails(meter, place):
 @pytest.mark.requirement("U6", "U7", "U10")
 def test_places_twins_and_faults_of_the_bench_are_told_apart(tmp_path: Path) -> None:
     write(tmp_path, OWN)
-    names = ("metrology", "power_cuts")
-    suites = [SUITES / f"test_{name}.py" for name in names]
+    names = ("metrology", "power_cuts", "rack")
+    suites: list[str | Path] = [
+        *(SUITES / f"test_{name}.py" for name in names),
+        f"{SUITES / 'test_route_a.py'}::{COLLECTED}",
+    ]
     places = [argument for name in ("lv-1", "lv-2", "lv-current") for argument in ("--bench-place", name)]
     done = session(
         tmp_path, "--bench-env", topology(tmp_path), "--bench-scale", "600", *places, *suites, tmp_path / "test_mine.py"
@@ -63,5 +67,7 @@ def test_places_twins_and_faults_of_the_bench_are_told_apart(tmp_path: Path) -> 
     for place in ("lv-1", "lv-2"):
         assert ("suites/test_power_cuts.py::test_a_power_cut_is_counted_and_logged", place) in passed
         assert ("suites/test_metrology.py::test_a_short_dose_is_counted_within_the_class", place) in passed
+        assert (f"suites/test_route_a.py::{COLLECTED}", place) in passed
+        assert ("suites/test_rack.py::test_a_leased_place_is_had_by_nobody_else", place) in passed
         assert ("test_mine.py::test_finds_all_safe", place) in passed
     assert any("analyser-1" in each.what for each in done.told.incidents)

@@ -68,6 +68,7 @@ class Frames:
         self._rounds: dict[int, Passage] = {}
         self.hops: NDArray[np.uint8] = self._net.tree.hops[1:].astype(np.uint8)
         """Depth of each meter; 0 without a way."""
+        self._round(slot_of(begin))  # the compiled core is loaded now, not while a half-hour waits for it
 
     def round(self, slot: int) -> Passage:
         """The readings of a half-hour: of all meters of the concentrator, by rank."""

@@ -185,12 +185,10 @@ def _add_others(
 ) -> tuple[dict[int, Errand], Ints]:
     """The classes beside readings, and the blocks."""
     found = {}
-    if load.asked:  # meters differ, and are asked evenly over the time
-        asked = 1 + rng.permutation(meters)[: load.asked]
-        when = np.arange(len(asked), dtype=np.float64) * (seconds / len(asked))
-        found[REQUEST] = Errand(
-            *parts.add(when, 0, asked, load.request_psdu, REQUEST, answer=load.psdu, answers=ANSWER), asked
-        )
+    asked = 1 + rng.permutation(meters)[: load.asked]  # meters differ, and are asked evenly over the time
+    when = np.arange(len(asked), dtype=np.float64) * (seconds / max(1, len(asked)))
+    there = parts.add(when, 0, asked, load.request_psdu, REQUEST, answer=load.psdu, answers=ANSWER)
+    found[REQUEST] = Errand(*there, asked)
     chosen = 1 + rng.permutation(meters)[: round(load.five_minute * meters)]
     moments = np.arange(0.0, seconds, 300.0)
     at = np.repeat(moments, len(chosen)) + rng.random(len(moments) * len(chosen)) * 60.0

@@ -171,34 +171,47 @@ def loaded(table: MeshTable, burdens: BurdenTable, traffic: TrafficSetting) -> M
     causes = sorted({*table.causes, *burdens.causes})
     at = {name: _At(burdens, name, getattr(traffic, name), hops, causes) for name in TRAFFIC_CLASSES}
     weight = _weights(table)
-    reading = _with(table, table.reading, hops, causes, weight, [each.reading for each in at.values()])
-    exchange = _with(table, table.exchange, hops, causes, weight, [each.exchange for each in at.values()])
-    slow_reading = 1 + np.sum([each.reading_delay for each in at.values()], axis=0)
-    slow_exchange = 1 + np.sum([each.exchange_delay for each in at.values()], axis=0)
-    others = {}
-    for name, own in at.items():
-        beside = [other for kind, other in at.items() if kind != name]
-        added = np.zeros_like(own.own)
-        slow = np.ones(len(KNOTS))
-        if name != FLOODED:
-            way = "reading" if name in UPWARD else "exchange"
-            added = _STAGES.get(name, 1.0) * sum((getattr(other, way) for other in beside), added)
-            slow = sum((getattr(other, f"{way}_delay") for other in beside), slow)
-        hazard = np.maximum(_hazards(own.own) + added, 0.0)[None] * weight[:, None, None]
-        others[name] = Way(
-            lost=_tuples3(_shares(hazard)),
-            delay=_tuples(_rising(own.own_delay * slow)),
-            slowness=(1.0,) * table.sites,
-            spread=0.0,
-        )
+    every = list(at.values())
+    single = _At(burdens, "polls", 0.0, hops, causes).own_delay
+    # A request waits its turn at the concentrator first: what gets slower is its way, which is that of a poll.
+    slower = single * _slowness([each.exchange_delay for each in every])
     return msgspec.structs.replace(
         table,
         causes=tuple(causes),
         air=tuple(own + sum(each.busiest for each in at.values()) / 2 for own in table.air),  # rounds are half-hours
-        reading=_slower(msgspec.structs.replace(table.reading, lost=_tuples3(reading)), slow_reading, hops),
-        exchange=_slower(msgspec.structs.replace(table.exchange, lost=_tuples3(exchange)), slow_exchange, hops),
-        others=others,
+        reading=msgspec.structs.replace(
+            table.reading,
+            lost=_tuples3(_with(table, table.reading, hops, causes, weight, [each.reading for each in every])),
+            delay=_rising(_wide(table.reading, hops) * (1 + _slowness([each.reading_delay for each in every]))),
+        ),
+        exchange=msgspec.structs.replace(
+            table.exchange,
+            lost=_tuples3(_with(table, table.exchange, hops, causes, weight, [each.exchange for each in every])),
+            delay=_rising(_wide(table.exchange, hops) + slower),
+        ),
+        others={name: _own(name, at, weight) for name in at},
     )
+
+
+def _own(name: str, at: dict[str, _At], weight: Floats) -> Way:
+    """How a class fares beside the others. A flood has the broadcast dwell to itself: readings do not hold it up."""
+    own, beside = at[name], [other for kind, other in at.items() if kind != name]
+    added, slow = np.zeros_like(own.own), np.zeros(len(KNOTS))
+    if name != FLOODED:
+        way = "reading" if name in UPWARD else "exchange"
+        stages = _STAGES.get(name, 1.0)
+        added = stages * np.sum([getattr(other, way) for other in beside], axis=0)
+        slow = _slowness([getattr(other, f"{way}_delay") for other in beside])
+        if stages > 1:  # of many delays one after the other the mean grows, not the largest
+            slow = np.full_like(slow, np.trapezoid(slow, KNOTS))
+    hazard = np.maximum(_hazards(own.own) + added, 0.0)[None] * weight[:, None, None]
+    delay = _rising(own.own_delay * (1 + slow))
+    return Way(lost=_tuples3(_shares(hazard)), delay=delay, slowness=(1.0,) * len(weight), spread=0.0)
+
+
+def _slowness(parts: Sequence[Floats]) -> Floats:
+    """By how much delays grow with several classes together, as a factor less 1, by quantile."""
+    return np.asarray(np.sum(parts, axis=0))
 
 
 def _weights(table: MeshTable) -> Floats:
@@ -240,14 +253,13 @@ def _shares(hazards: Floats) -> Floats:
     return np.asarray(np.divide(-np.expm1(-total) * hazards, total, out=np.zeros_like(hazards), where=total > 0))
 
 
-def _slower(way: Way, factor: Floats, hops: int) -> Way:
-    delay = np.zeros((hops, len(KNOTS)))
-    delay[: len(way.delay)] = way.delay
-    return msgspec.structs.replace(way, delay=_tuples(_rising(delay * factor)))
+def _wide(way: Way, hops: int) -> Floats:
+    """Delays of a way with so many rows."""
+    return _rows(np.array(way.delay), hops)
 
 
-def _rising(delay: Floats) -> Floats:
-    return np.asarray(np.maximum.accumulate(np.maximum(delay, 0.0), axis=1))
+def _rising(delay: Floats) -> Matrix:
+    return _tuples(np.maximum.accumulate(np.maximum(delay, 0.0), axis=1))
 
 
 def _tuples(matrix: Floats) -> Matrix:

@@ -33,7 +33,7 @@ class PowerLine:
         self._sent = 0
 
     def over_db(self, now: float) -> float:
-        """What is left of the margin at this hour (Japan Standard Time); below 0 nothing gets through."""
+        """What is left of the margin at this hour (Japan Standard Time); at 0 and below nothing gets through."""
         return self.margin_db - self._table.noise_db[int(slot_of_day(slot_of(now))) // _SLOTS_PER_HOUR]
 
     def carry(self, now: float) -> float | None:
