@@ -73,13 +73,13 @@ class EchonetService:
     def close(self) -> None:
         """Let go of the addresses, and say what went wrong meanwhile."""
         self._udp.close()
-        for number, what in (
-            (self._udp.lost, "datagrams could not be sent"),
-            (self.given_up, "half-hours were never confirmed"),
-            (self._udp.refused, "requests came too fast and were dropped"),
+        for number, what, level in (
+            (self._udp.lost, "datagrams could not be sent", logging.WARNING),
+            (self.given_up, "half-hours were never confirmed", logging.INFO),  # the controller's matter
+            (self._udp.refused, "requests came too fast and were dropped", logging.WARNING),
         ):
             if number:
-                log.warning("%d %s", number, what)
+                log.log(level, "%d %s", number, what)
 
     async def run(self) -> None:
         """Serve until cancelled; the sockets must be open, and the caller closes them."""

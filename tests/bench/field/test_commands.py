@@ -203,7 +203,7 @@ def test_a_jammer_beside_one_concentrator_is_what_its_meters_suffer_from_and_nob
 
 BUSY = """\
 name: busy
-seed: 3
+clock: { mode: virtual, start: 2026-01-15T00:00 }
 areas:
   - name: town
     utility: tepco

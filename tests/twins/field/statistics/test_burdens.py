@@ -134,7 +134,7 @@ def test_messages_of_all_classes_have_a_way_whoever_asks() -> None:
         found = whole.message(kind, index, FIRST_SLOT + number, 1_768_400_000.0)
         again = part.message(kind, index, FIRST_SLOT + number, 1_768_400_000.0)
         for one, other in zip(found, again, strict=True):
-            assert (one == other).all()
+            assert np.array_equal(one, other)
         assert 0.5 < found.arrives.mean() < 1
         assert np.isfinite(found.delay).all() and (found.delay > 0).all()
         assert (found.cause < len(CAUSES)).all()
