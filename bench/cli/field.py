@@ -114,7 +114,7 @@ def calibrate(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for tables that ship.")] = None,
 ) -> None:
-    """Fit the statistics of level (b) from the event engine; without a topology, all that ship (a quarter of an hour)."""
+    """Fit the statistics of level (b) from the event engine; without a topology, all that ship (15 minutes)."""
     from bench.field.calibrate import SHIPPED_FOLDER, calibrate_shipped
     from bench.field.compare import of_topology
     from bench.field.tables import table_for

@@ -13,7 +13,7 @@ _BAND = "#3f8f6b"
 def points_picture(
     points: Sequence[str], values: Sequence[float | None], low: float, high: float, label: str, unit: str
 ) -> str:
-    """Values at named points as an SVG file of its own; a value beyond ``low`` to ``high`` is red and has its number."""
+    """Values at named points as an SVG file of its own; one beyond ``low`` to ``high`` is red, with its number."""
     with look():
         figure = new_figure(_HEIGHT)
         axes = figure.subplots()
