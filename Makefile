@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# One more than the cores of a small machine: many tests wait for other processes.
+WORKERS ?= 3
 
 .PHONY: demo test check fuzz lock clean
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +55,7 @@ def attenuate(
         if not token:
             raise InputError("no token: lease the places first (bench rack acquire), or give --check")
         with _client(folder, inventory.name) as client:
-            found = set_links(client, token, inventory, links, time.sleep)
+            found = set_links(client, token, inventory, links, threading.Event())
     if as_json:
         echo_json({"set": not check, "links": msgspec.to_builtins(found)})
     else:

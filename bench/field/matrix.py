@@ -8,6 +8,7 @@ table and rest say, are two figures of each link.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -21,6 +22,7 @@ from bench.rack.client import GatewayError, RackClient
 from bench.rack.inventory import Inventory
 from bench.rack.messages import Attenuate, Radio
 from bench.record.exhibits import TableExhibit
+from bench.stage import Aborted
 
 Rest = Callable[[float], object]
 """Waits so many real seconds."""
@@ -108,8 +110,7 @@ def set_link(client: RackClient, token: str, link: Wanted, stick: bool, rest: Re
         told = _set_to(told, client.ask(Attenuate(link.place, token, wanted, nearest=True)))
         if not stick:
             return told
-        rest(settle_s())
-        heard = _heard(client, token, link.place)
+        heard = _heard(client, token, link.place, rest)
     except GatewayError as error:
         if error.exit_code != 1:  # no word of an instrument: the bench is at fault
             raise
@@ -119,15 +120,26 @@ def set_link(client: RackClient, token: str, link: Wanted, stick: bool, rest: Re
 
 
 def set_links(
-    client: RackClient, token: str, inventory: Inventory, links: Sequence[Wanted], rest: Rest
+    client: RackClient, token: str, inventory: Inventory, links: Sequence[Wanted], stop: threading.Event
 ) -> list[SetLink]:
-    """Set them side by side: a scan takes seconds."""
+    """Set them side by side: a scan takes seconds, and two minutes where nothing is heard.
+
+    Once ``stop`` is set no scan begins any more, and Aborted is raised.
+    """
+
+    def rest(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Aborted
 
     def work(link: Wanted) -> SetLink:
         return set_link(client, token, link, inventory.place(link.place).stick is not None, rest)
 
     with ThreadPoolExecutor(max_workers=max(1, len(links)), thread_name_prefix="matrix") as pool:
-        return list(pool.map(work, links))
+        try:
+            return list(pool.map(work, links))
+        except BaseException:
+            stop.set()  # what one has run into, or the user's wish, is the end of all
+            raise
 
 
 class _SilentError(GatewayError):
@@ -155,18 +167,18 @@ def _level_at_zero(client: RackClient, token: str, place: str, rest: Rest) -> fl
     silent = _SilentError("")
     for db in _LOUD:
         found = float(client.ask(Attenuate(place, token, db, nearest=True))["db"])
-        rest(settle_s())
         try:
-            return _heard(client, token, place) + found
+            return _heard(client, token, place, rest) + found
         except _SilentError as error:
             silent = error
     raise silent
 
 
-def _heard(client: RackClient, token: str, place: str) -> float:
-    """The level that the stick shows; raises _SilentError."""
+def _heard(client: RackClient, token: str, place: str, rest: Rest) -> float:
+    """The level that the stick shows once the attenuator has settled; raises _SilentError."""
     given, why = load_parameters("field-sweep"), ""
     for _ in range(_SCANS):
+        rest(settle_s())
         try:
             level = client.ask(Radio(place, token, "scan"))["rssi_dbm"]
         except GatewayError as error:

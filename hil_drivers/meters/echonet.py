@@ -65,7 +65,7 @@ class UdpCarrier:
         if self._socket is None:
             self._socket = self._bound()
         try:
-            self._socket.sendto(data, (self._address.host, self._address.port))
+            self._socket.sendto(data, _whole(self._address.host, self._address.port))
         except OSError as error:
             raise LinkError(f"{self.place}: {error.strerror or error}") from error
 
@@ -97,7 +97,7 @@ class UdpCarrier:
         for local in self._own_addresses(family):
             link = socket.socket(family, socket.SOCK_DGRAM)
             try:
-                link.bind((local, self._own_port(local)))
+                link.bind(_whole(local, self._own_port(local)))
                 return link
             except OSError as error:
                 link.close()
@@ -111,10 +111,13 @@ class UdpCarrier:
         if self._address.local is not None:
             yield self._address.local
             return
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((self._address.host, self._address.port))  # sends nothing
-            chosen = str(probe.getsockname()[0])
-        yield chosen
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect(_whole(self._address.host, self._address.port))  # sends nothing
+                chosen, _port, *zone = probe.getsockname()
+        except OSError as error:
+            raise LinkError(f"{self.place}: {error.strerror or error}") from error
+        yield f"{chosen}%{zone[1]}" if zone and zone[1] else chosen
         if self._host.version == 4 and self._host.is_loopback:
             last = int(ipaddress.IPv4Address("127.255.255.254"))
             yield from (str(ipaddress.IPv4Address(last - step)) for step in range(_OWN_LOOPBACK))
@@ -122,6 +125,11 @@ class UdpCarrier:
     def _own_port(self, local: str) -> int:
         """Beside a meter at our own address its port is taken, and it answers to where it was asked from."""
         return 0 if ipaddress.ip_address(local.partition("%")[0]) == self._host else self._address.port
+
+
+def _whole(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]:
+    """The address as sockets want it: of host and port alone, they forget the zone of a link-local one."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
 
 
 class UdpEchonetMeter(EchonetMeter):

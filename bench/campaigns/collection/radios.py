@@ -8,6 +8,7 @@ that the record holds, and a shard that is started again finds the same.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,12 @@ class Radios:
         self._player: Player | None = None
 
     def begin(self, run: Run, stage: Stage, client: RackClient, token: str, fleet: FleetPlan) -> None:
-        """Set the attenuators and listen; the places are leased and powered. Raises what the gateway says."""
-        self._found = set_links(client, token, self._inventory, list(self._links.values()), stage.rest)
+        """Set the attenuators and listen; the places are leased and powered. Raises what the gateway says, Aborted."""
+
+        def work(stop: threading.Event) -> None:
+            self._found = set_links(client, token, self._inventory, list(self._links.values()), stop)
+
+        stage.attend(work)  # a stick may look for a silent meter for minutes
         for each in self._found:
             if each.why:
                 run.note(f"{each.place}: {each.why}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from bench.rack.client import RackClient
 from bench.rack.emulator_client import EmulatorClient
 from bench.rack.inventory import inventory_of
 from bench.rack.messages import Power, Source
+from bench.stage import Aborted
 from bench.topology.load import load_topology
 from tests.bench.rack.emulated import Emulation, topology
 from tests.bench.rack.serving import client, lease, serving
@@ -70,7 +72,7 @@ def links(rack: Emulation) -> Mapping[str, Wanted]:
 
 @pytest.fixture(scope="module")
 def found(rack: Emulation, asking: RackClient, token: str, links: Mapping[str, Wanted]) -> dict[str, SetLink]:
-    done = set_links(asking, token, rack.inventory, chosen(rack.inventory, links, ()), time.sleep)
+    done = set_links(asking, token, rack.inventory, chosen(rack.inventory, links, ()), threading.Event())
     return {each.place: each for each in done}
 
 
@@ -116,6 +118,15 @@ def test_where_no_loss_is_described_the_stick_tells_it(
     assert told.residual_db == pytest.approx(0.0, abs=1.0)
     assert "describe it" in set_link(asking, token, unknown["gas-1"], stick=False, rest=time.sleep).why
     assert "its stick will tell" in check_link(unknown["lv-2"], asking).why
+
+
+def test_nobody_looks_for_a_meter_any_more_once_the_run_is_aborted(
+    rack: Emulation, asking: RackClient, token: str, links: Mapping[str, Wanted], found: dict[str, SetLink]
+) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Aborted):
+        set_links(asking, token, rack.inventory, chosen(rack.inventory, links, ()), stop)
 
 
 @pytest.mark.requirement("U9")

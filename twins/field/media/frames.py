@@ -22,7 +22,7 @@ from twins.field.checks import need, numbers
 from twins.field.interface import Passage
 from twins.field.layouts import layout, link_table
 from twins.field.media.base import Keys, Medium, Place, Rows
-from twins.field.mesh.codes import NOBODY, READING, REQUEST
+from twins.field.mesh.codes import ANSWER, NOBODY, READING, REQUEST
 from twins.field.mesh.disturbances import Shade
 from twins.field.mesh.simulation import Conditions, Traffic, network, readings, simulate
 from twins.field.settings import JammerSetting, MeshSetting
@@ -133,7 +133,7 @@ def _asked(around: Traffic | None, node: int, at: float) -> tuple[Traffic, int]:
         target=np.append(np.append(others.target, node)[order], 0),
         psdu=np.append(np.append(others.psdu, REQUEST_PSDU)[order], READING_PSDU),
         reply=np.where(request, answer, NOBODY),
-        group=np.where(request, REQUEST, READING),
+        group=np.append(np.where(request[:-1], REQUEST, READING), ANSWER),
     ), answer
 
 

@@ -83,7 +83,7 @@ def test_a_run_that_is_ended_gives_its_lease_back_and_keeps_what_it_found(rack: 
 def test_an_answer_of_an_instrument_that_is_lost_once_costs_nothing(rack: Emulation) -> None:
     def note(what: str) -> None:
         if "starting" in what:
-            rack.client.fault("load-2", "silence", times=1)
+            rack.client.fault("load-2", "half-answer", times=1)
 
     findings = measured(rack, note, threading.Event(), places=("next-2",), tests=("starting",))
     assert findings.faults == []

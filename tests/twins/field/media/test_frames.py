@@ -11,7 +11,9 @@ from protocols.slots import slot_end
 from twins.field.areas import AreaField, FieldOfAreas, Live
 from twins.field.causes import CAUSES, OUT_OF_REACH
 from twins.field.checks import FieldError
-from twins.field.media.frames import Frames
+from twins.field.media.frames import Frames, _asked
+from twins.field.mesh.codes import ANSWER, READING, REQUEST
+from twins.field.mesh.simulation import readings
 from twins.field.settings import MeshSetting
 from twins.field.variations import Variation
 from twins.plan import AreaPlan, FleetPlan
@@ -76,6 +78,14 @@ def test_readings_come_within_window_and_tail_and_requests_within_seconds(live: 
     assert reading.arrives.mean() > 0.9 and asked.arrives.all()  # nobody else is on the air
     assert reading.delay.min() >= 0 and reading.delay.max() < 360
     assert asked.delay.min() > 0 and asked.delay.max() < 5
+
+
+def test_requests_and_their_answers_go_before_readings_as_in_the_engine() -> None:
+    around = readings(METERS + 1, 3, 300.0)
+    traffic, answer = _asked(around, 7, 150.0)
+    asked = int(np.flatnonzero(traffic.group == REQUEST)[0])
+    assert traffic.reply[asked] == answer and traffic.at[asked] == 150.0  # type: ignore[index]
+    assert traffic.group[answer] == ANSWER and (traffic.group == READING).sum() == METERS  # type: ignore[index]
 
 
 @pytest.mark.requirement("U9")
