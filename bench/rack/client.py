@@ -170,7 +170,6 @@ class RackClient:
         ``every``: seconds from beat to beat, a third of the lease's time if not given.
         """
         held = self.ask(wanted)
-        self.ask(Beat(held["token"]))  # from here on the gateway knows that it hangs on this client
         done = threading.Event()
         pause = held["ttl"] / 3 if every is None else every
 
@@ -191,6 +190,7 @@ class RackClient:
         thread.start()
         spoiled: tuple[type[MeterBenchError], ...] = (LeaseDeniedError,)  # lost already
         try:
+            self.ask(Beat(held["token"]))  # from here on the gateway knows that it hangs on this client
             yield held
         except BaseException:
             spoiled = (MeterBenchError,)  # what went wrong first is the reason of all else

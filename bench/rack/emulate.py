@@ -39,8 +39,9 @@ from twins.rack.world.power_line import PowerLine
 from twins.rack.world.radio import RadioWorld
 from twins.rack.world.world import World, WorldSpec
 
-_HANDED_ON: Final = 5.0
-"""Real seconds in which an address becomes free, when it was that of a run which has just been killed outright."""
+_HANDED_ON: Final = 15.0
+"""Real seconds in which an address becomes free, when it was that of a run which has just been killed outright: longer
+than its emulation stays (:mod:`bench.rack.emulate_process`)."""
 
 _NAP: Final = 0.1
 _BOXES: Final = (Kind.ATTENUATOR, Kind.RELAY)

@@ -63,10 +63,12 @@ class Keeper:
     def feed(self, source: str) -> None:
         """Feed the watchdog of a source that is in use: any exchange does.
 
-        A source that does not answer twice in a row ends its lease: nobody knows what it puts out.
+        A source that does not answer twice in a row ends its lease: nobody knows what it puts out. Under a lease whose
+        time is over none is fed: should nobody be there to end it, the watchdog does.
         """
+        over = {lease.number for lease in self._desk.overdue()}
         for lease in self._desk.running():
-            if source not in self._inventory.wired(lease.places, Kind.SOURCE):
+            if lease.number in over or source not in self._inventory.wired(lease.places, Kind.SOURCE):
                 continue
             if self._silence(source) is not None and (why := self._silence(source)) is not None:
                 self._lost(lease, f"{source} is lost: {why}")

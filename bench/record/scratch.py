@@ -46,7 +46,8 @@ def owning(folder: Path) -> Iterator[None]:
     """Hold a folder for the block, or until this process is killed; several may."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        with contextlib.suppress(OSError):  # a file system without such locks: there nothing is cleared either
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield
     finally:
         os.close(descriptor)
@@ -71,7 +72,7 @@ def _without_owner(folders: Iterable[Path]) -> Iterator[Path]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_uid == os.getuid():
                 yield folder
-        except BlockingIOError:
+        except OSError:  # held, or on a file system that knows no such locks
             continue
         finally:
             os.close(descriptor)

@@ -39,6 +39,10 @@ _STATUS, _NUMBER, _MAKER = 0x80, 0x83, 0x8A
 _MOST_PROBES: Final = 1000
 
 
+class _SilenceError(LinkError):
+    """Nothing came back, although the question could be sent."""
+
+
 class TransparentBridge(PlcBridge):
     """One bridge; see the module for its settings. Raises :class:`~hil_drivers.errors.AddressError`."""
 
@@ -62,7 +66,10 @@ class TransparentBridge(PlcBridge):
         return found
 
     def link(self, probes: int = 5) -> LineLink:
-        """Ask the node behind it so often for its operation status, whoever it is; garbage is no answer."""
+        """Ask the node behind it so often for its operation status, whoever it is; garbage is no answer.
+
+        Raises LinkError for what cannot be sent: that our port is taken, say, tells nothing of the line.
+        """
         if not 1 <= probes <= _MOST_PROBES:
             raise EnvelopeError(f"{self.place}: {probes} probes are not within 1 to {_MOST_PROBES}")
         taken = []
@@ -70,7 +77,7 @@ class TransparentBridge(PlcBridge):
             began = time.monotonic()
             try:
                 self._ask(_STATUS)
-            except (LinkError, AnswerError):
+            except (_SilenceError, AnswerError):
                 continue
             taken.append(time.monotonic() - began)
         median = statistics.median(taken) if taken else None
@@ -108,4 +115,4 @@ class TransparentBridge(PlcBridge):
             found = self._controller.receive(data, self.place)
             if isinstance(found, Response) and found.request is request:
                 return found
-        raise LinkError(f"{self.place}: nothing comes back through the bridge within {self._timeout_s:g} s")
+        raise _SilenceError(f"{self.place}: nothing comes back through the bridge within {self._timeout_s:g} s")

@@ -127,7 +127,8 @@ def steps(variation: Variation, seed: int, begin: float, end: float, width: floa
         return ()
     if not variation.fading_s:
         return (Step(first, last, variation.db),)
-    edges = np.append(np.arange(first, last, width), last)
+    begins = np.arange(first, last, width)
+    edges = np.append(begins[begins < last], last)  # by rounding the last one may pass the end
     middle = (edges[:-1] + edges[1:]) / 2
     found = zip(edges[:-1], edges[1:], loss_db(variation, seed, middle), strict=True)
     return tuple(Step(float(a), float(b), float(db)) for a, b, db in found if db > 0)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from bench.errors import BenchFault, InputError
 from bench.rack.client import RackClient, Served, find_gateway
 from bench.rack.errors import LeaseDeniedError
-from bench.rack.messages import Acquire, Release, Who
+from bench.rack.messages import Acquire, Beat, Release, Request, Who
 from tests.bench.rack.serving import Gateway, client
 from tests.bench.rack.virtual import eventually
 from tests.brokers import embedded_command, free_port, running
@@ -57,6 +59,40 @@ def test_what_went_wrong_first_is_what_is_told(gateway: Gateway, ann: RackClient
     ):
         bob.ask(Release(kick="lv-3"))
         raise ZeroDivisionError
+
+
+def test_a_lease_that_cannot_be_kept_from_the_first_is_given_back(
+    gateway: Gateway, ann: RackClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lossy(request: Request, timeout: float | None = None) -> Any:
+        if isinstance(request, Beat):
+            raise BenchFault("no answer")
+        return ask(request, timeout)
+
+    ask = ann.ask
+    monkeypatch.setattr(ann, "ask", lossy)
+    with pytest.raises(BenchFault, match="no answer"), ann.lease(Acquire(("lv-3",)), every=60.0):
+        pytest.fail("it was given out")
+    assert ask(Who()) == []
+
+
+def test_a_connection_that_breaks_ends_what_was_kept_by_beats_and_nothing_that_follows(
+    gateway: Gateway, ann: RackClient
+) -> None:
+    ann.ask(Beat(ann.ask(Acquire(("lv-3",)))["token"]))
+    ann.ask(Acquire(("lv-2",)))  # as a command takes one: it outlives the command
+    mqtt = ann._link._client
+    broken = mqtt.socket()
+    assert isinstance(broken, socket.socket)
+    broken.shutdown(socket.SHUT_RDWR)
+    with client(gateway.folder, "bob") as bob:
+        eventually(lambda: [each["places"] for each in bob.ask(Who())] == [["lv-2"]], patience=30.0)
+    eventually(lambda: mqtt.socket() not in (None, broken) and mqtt.is_connected(), patience=30.0)
+    token = ann.ask(Acquire(("lv-3",)))["token"]
+    for _ in range(3):
+        ann.ask(Beat(token))
+    assert [each["places"] for each in ann.ask(Who())] == [["lv-2"], ["lv-3"]]
+    assert [each["why"] for each in gateway.audit("ending")] == ["the connection of ann is lost"]
 
 
 def test_a_request_says_so_when_the_bus_is_away_and_does_not_wait_for_an_answer(

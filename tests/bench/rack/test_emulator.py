@@ -132,7 +132,8 @@ def test_only_what_is_on_this_machine_is_emulated(tmp_path: Path) -> None:
     assert str(refused.value).startswith(f"{path}:5:")
 
 
-def test_an_address_that_is_taken_is_told(tmp_path: Path) -> None:
+def test_an_address_that_is_taken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.rack.emulate._HANDED_ON", 0.2)
     path = topology(tmp_path)
     with Emulation(path), pytest.raises(InputError, match="cannot answer at"):
         asyncio.run(EmulatedRack(spec_of(path)).open())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -124,6 +125,19 @@ def test_one_lost_answer_does_not_end_a_lease_and_two_do(
     keeper.feed("source-1")
     assert [(lease.places, why.partition(":")[0]) for lease, why in lost] == [(("lv-1",), "source-1 is lost")]
     rack.wired["source"].clear(Fault.LOST_SOCKET)
+
+
+def test_a_source_is_not_fed_under_a_lease_whose_time_is_over(
+    rack: VirtualRack, desk: OwnDesk, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway's main thread ends such a lease; where that hangs, only the watchdog is left."""
+    desk.energise(desk.lease())
+    rack.wired["source"].heard()
+    keeper.feed("source-1")
+    assert rack.wired["source"].heard()
+    monkeypatch.setattr(desk, "_now", lambda: time.time() + 601.0)
+    keeper.feed("source-1")
+    assert not rack.wired["source"].heard()
 
 
 def test_the_gateway_makes_its_rounds(rack: VirtualRack, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -63,3 +65,20 @@ def test_files_of_a_pattern_are_cleared_where_nobody_holds_the_folder(tmp_path: 
         clear_left([held, left, tmp_path / "nowhere"], "*.spec.json")
     assert [each.name for each in sorted(held.iterdir())] == ["a.log", "a.spec.json"]
     assert [each.name for each in left.iterdir()] == ["a.log"]
+
+
+def test_on_a_file_system_without_locks_all_works_and_nothing_is_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    left = tmp_path / "kind-left"
+    left.mkdir()
+    (left / "a.spec.json").write_text("x")
+    with scratch("kind-") as mine:
+        assert mine.is_dir()
+        clear_left([left], "*.spec.json")
+        assert (left / "a.spec.json").exists()
+    assert not mine.exists()

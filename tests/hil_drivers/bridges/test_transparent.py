@@ -163,6 +163,11 @@ def test_the_meter_behind_it_is_addressed_as_on_ethernet(address: str, behind: t
     assert TransparentBridge(address).place == "{}:{}".format(*behind)
 
 
+def test_what_cannot_be_sent_at_all_is_no_finding_of_the_line() -> None:
+    with pytest.raises(LinkError, match="nosuch"):
+        TransparentBridge("[fe80::1%nosuch]").link(1)
+
+
 @pytest.mark.parametrize("address", ["", "fe80::1", "host:port", "127.0.0.1:0", "127.0.0.1:65536", "[::1]3610"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(AddressError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from hil_drivers.errors import AddressError, AnswerError, LinkError, UnsupportedError
-from hil_drivers.meters.echonet import EchonetAddress, UdpEchonetMeter
+from hil_drivers.meters.echonet import EchonetAddress, UdpCarrier, UdpEchonetMeter
 from hil_drivers.meters.echonet_layout import LAYOUTS
 from protocols.echonet.classes import class_of_code
 from protocols.echonet.epc import CODECS
@@ -143,6 +145,22 @@ def test_a_port_of_ours_that_somebody_has_is_said_by_name() -> None:
             meter.clock()
         with meter_at(server) as elsewhere:
             assert elsewhere.identity().serial == VIEW.identity.serial
+
+
+def test_a_link_local_address_is_reached_through_the_interface_that_it_names() -> None:
+    known = (each.address for name in psutil.net_if_addrs().values() for each in name if each.family == socket.AF_INET6)
+    own = next((each for each in known if each.startswith("fe80:") and "%" in each), None)
+    if own is None:
+        pytest.skip("this machine has no link-local address")
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as node:
+        node.bind(socket.getaddrinfo(own, 0, type=socket.SOCK_DGRAM)[0][4])
+        node.settimeout(10)
+        carrier = UdpCarrier(EchonetAddress(own, node.getsockname()[1]))
+        carrier.send(b"x")  # to ourselves: it does not leave the machine
+        data, source = node.recvfrom(10)
+        node.sendto(data + b"y", source)
+        assert carrier.receive(time.monotonic() + 10) == b"xy"
+        carrier.close()
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,14 @@ def test_steps_of_fading_follow_it() -> None:
         assert 300.0 <= step.begin < step.end <= 900.0
 
 
+def test_steps_end_after_they_begin_where_the_last_one_is_hardly_there() -> None:
+    # 2160 = 1911.6 + 27 x 9.2, but for the last digit of a double
+    people = variation(kind="fading", db=4.0, fading_s=73.6, begin=1911.6, end=1911.6 + 3216.0)
+    for seed in range(10):
+        found = steps(people, seed, 1800.0, 2160.0, 73.6 / 8)
+        assert found and all(step.begin < step.end <= 2160.0 for step in found)
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

@@ -11,17 +11,17 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.field.causes import CAUSES, code, of_engine
+from twins.field.causes import CAUSES, code
 from twins.field.checks import need
 from twins.field.layouts import layout, link_table
-from twins.field.mesh.codes import CONTROL, DELIVERED, FIVE_MINUTE, FLOOD, JOIN, OUTCOMES, POLL, REQUEST
+from twins.field.mesh.codes import CONTROL, FIVE_MINUTE, FLOOD, JOIN, POLL, REQUEST
 from twins.field.mesh.concentrator import NOT_HEARD
 from twins.field.mesh.loads import Errand, Load, Plan, plan
 from twins.field.mesh.simulation import Network, Outcome, network, simulate
 from twins.field.physics.phy import frame_seconds
 from twins.field.settings import MOST_TRAFFIC, MeshSetting, TrafficSetting
 from twins.field.statistics.burdens import FLOODED, TRAFFIC_CLASSES, Burden, BurdenTable
-from twins.field.statistics.fit import READING_PSDU, REQUEST_PSDU, TAIL
+from twins.field.statistics.fit import CODES, READING_PSDU, REQUEST_PSDU, TAIL
 from twins.field.statistics.tables import KNOTS, VERSION, Matrix, Provenance, engine_digest, parameters_digest
 from twins.random import salt
 
@@ -33,7 +33,6 @@ LEAN = 300.0  # messages: a depth with fewer leans on all depths
 _ROUND = 300.0  # s; a run is a whole number of them, as 5-minute values are
 
 _GROUP = {"five_minute": FIVE_MINUTE, "polls": POLL, "controls": CONTROL, "joins": JOIN}
-_CODE = np.array([0 if k == DELIVERED else code(of_engine(name)) for k, name in enumerate(OUTCOMES)], dtype=np.uint8)
 
 
 class Messages(NamedTuple):
@@ -79,7 +78,7 @@ def run_with(setting: MeshSetting, net: Network, traffic: TrafficSetting, seed: 
     found = simulate(net, planned.traffic, seed, seconds + TAIL)
     reading = planned.readings.ravel()
     origin = planned.traffic.origin[reading]
-    first = Messages(net.tree.hops[origin], _CODE[found.outcome[reading]], found.delay[reading])
+    first = Messages(net.tree.hops[origin], CODES[found.outcome[reading]], found.delay[reading])
     others = {name: _messages(net, found, planned.others[group]) for name, group in _GROUP.items()}
     others[FLOODED] = _blocks(net, planned, found)
     frame = frame_seconds(net.mode, planned.traffic.psdu)
@@ -93,7 +92,7 @@ def run_with(setting: MeshSetting, net: Network, traffic: TrafficSetting, seed: 
 def _messages(net: Network, found: Outcome, errand: Errand) -> Messages:
     """From the first packet's begin to the last one's end."""
     delay = found.begun[errand.last] + found.delay[errand.last] - found.begun[errand.first]
-    return Messages(net.tree.hops[errand.node], _CODE[found.outcome[errand.last]], delay)
+    return Messages(net.tree.hops[errand.node], CODES[found.outcome[errand.last]], delay)
 
 
 def _blocks(net: Network, planned: Plan, found: Outcome) -> Messages:

@@ -83,9 +83,10 @@ def test_readings_come_within_window_and_tail_and_requests_within_seconds(live: 
 def test_requests_and_their_answers_go_before_readings_as_in_the_engine() -> None:
     around = readings(METERS + 1, 3, 300.0)
     traffic, answer = _asked(around, 7, 150.0)
-    asked = int(np.flatnonzero(traffic.group == REQUEST)[0])
-    assert traffic.reply[asked] == answer and traffic.at[asked] == 150.0  # type: ignore[index]
-    assert traffic.group[answer] == ANSWER and (traffic.group == READING).sum() == METERS  # type: ignore[index]
+    group, reply = np.asarray(traffic.group), np.asarray(traffic.reply)
+    (asked,) = np.flatnonzero(group == REQUEST)
+    assert reply[asked] == answer and traffic.at[asked] == 150.0
+    assert group[answer] == ANSWER and (group == READING).sum() == METERS
 
 
 @pytest.mark.requirement("U9")
