@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.pytest_plugin.outcomes import BenchError
 from bench.rack.errors import LeaseDeniedError
 from bench.rack.messages import Acquire, Power
 
@@ -33,7 +34,8 @@ def test_a_leased_place_is_had_by_nobody_else(place: Place) -> None:
 def test_a_place_begins_in_safe_state(place: Place) -> None:
     """Before anything is switched on: every instrument answers, source and load are off, the relay is open."""
     found = place.measure()
-    assert not [name for name, each in found.items() if "error" in each], f"{found}"
-    switched = [name for name in ("source", "load") if found.get(name, {}).get("on")]
-    assert not switched, f"on without anybody's doing: {', '.join(switched)}"
-    assert not found.get("relay", {}).get("closed"), "the relay is closed without anybody's doing"
+    wrong = [f"{name}: {each['error']}" for name, each in found.items() if "error" in each]
+    wrong += [f"{name} is on" for name in ("source", "load") if found.get(name, {}).get("on")]
+    wrong += ["the relay is closed"] if found.get("relay", {}).get("closed") else []
+    if wrong:  # nothing of it is the meter's doing
+        raise BenchError("; ".join(wrong))

@@ -84,6 +84,7 @@ def _measure(session: Session) -> None:
         if test in _TESTS and session.cases:
             session.note(f"{', '.join(case.place for case in session.cases)}: {test}")
             _TESTS[test](session)
+    session.supply_rated()  # a source that has tripped meanwhile says so here, and what was measured is not believed
 
 
 def _measure_group(
