@@ -92,7 +92,7 @@ class Collector:
     def collect(self, first_slot: int, last_slot: int, seconds: float) -> dict[int, tuple[int, int]]:
         """Ask for these half-hours: end (Unix s) to import and export (Wh, 8 digits), of those that are there.
 
-        Asked again until an answer comes; raises BenchError where none does within so many real seconds.
+        Asked again until rows come; raises BenchError where none do within so many real seconds.
         """
         until, again = time.monotonic() + seconds, 0.0
         while (now := time.monotonic()) < until:
@@ -103,7 +103,7 @@ class Collector:
             _told, asked = self._intake.check(self._link.receive(_LOOK))
             if len(asked):
                 return _by_end(asked)
-        raise BenchError(f"no answer over the A-route within {seconds:g} s; the feed said: {self._last_words()}")
+        raise BenchError(f"no rows over the A-route within {seconds:g} s; the feed said: {self._last_words()}")
 
     def _request(self, first_slot: int, last_slot: int) -> bytes:
         self._counter += 1
