@@ -92,12 +92,11 @@ def _run(port: int, concentrators: int, slots: int) -> dict[str, Any]:
                 {
                     "name": "perf",
                     "utility": "tepco",
-                    "medium": "multihop",
+                    "medium": "direct",
                     "concentrators": concentrators,
                     "meters_per_concentrator": _METERS_PER_CONCENTRATOR,
                     "load_mix": {"household": 1.0},
                     "pv_share": 0.2,
-                    "field": {"loss": 0.0},
                 }
             ],
             "head_end": {"recollection": {"first_after": SLOT_SECONDS, "interval": SLOT_SECONDS, "audit": 0.0}},

@@ -192,6 +192,7 @@ _OF_MEDIUM = {
     "multihop": {*_MESH, "deep_coverage", "wide_area", "loss", "slowness"},
     "cellular": {"deep_coverage", "loss", "slowness"},
     "plc": {"wide_area", "loss", "slowness"},
+    "direct": {"loss", "slowness"},
 }
 
 

@@ -68,8 +68,9 @@ class Area(Table):
         pattern=SLUG, max_length=16, description="Name, no other area's; a level of its topics.", examples=["suburb"]
     )
     utility: Utility = Field(description="The utility whose area it is.")
-    medium: Literal["multihop", "cellular", "plc"] = Field(
-        description="What carries the readings: multihop (920 MHz radio mesh), cellular (1:N radio), plc (power line)."
+    medium: Literal["multihop", "cellular", "plc", "direct"] = Field(
+        description="What carries the readings: multihop (920 MHz radio mesh), cellular (1:N radio), plc (power line), "
+        "direct (nothing but a wire, which loses nothing: to look at all that stands behind a field)."
     )
     concentrators: Annotated[WholeNumber, Field(ge=1)] = Field(description="How many concentrators the area has.")
     meters_per_concentrator: Annotated[WholeNumber, Field(ge=1, le=1000)] = Field(

@@ -92,6 +92,7 @@ BROKEN = [
     Broken("more meters than Japan", _with("concentrators: 2", "concentrators: 9000000"), 9, 3, "areas", "450,000,250 meters together"),
     Broken("a loss beyond reason", _with("plc", "plc\n    field: { loss: 1.5 }"), 12, 20, "areas[0].field.loss", "1.5 is too large"),
     Broken("a radio mode on a power line", _with("plc", "plc\n    field: { mode: 2b }"), 12, 14, "areas[0].field.mode", "says nothing for plc, only for multihop"),
+    Broken("a radio mode on a wire", _with("plc", "direct\n    field: { mode: 2b }"), 12, 14, "areas[0].field.mode", "says nothing for direct, only for multihop"),
     Broken("an area class that is none", _with("plc", "multihop\n    field: { area_class: sea }"), 12, 26, "areas[0].field.area_class", "'sea' is not known here"),
     Broken("meters on top of each other", _with("plc", "multihop\n    field: { spacing: 0 }"), 12, 23, "areas[0].field.spacing", "0 is too small"),
     Broken("surroundings that leave meters out", _with("plc", "multihop\n    field: { around: { open: 0.5 } }"), 12, 22, "areas[0].field.around", "the shares sum to 0.5"),
@@ -104,7 +105,7 @@ BROKEN = [
     Broken("a name with a slash", _with("name: test", "name: a/b"), 1, 7, "name", "'a/b' is not well formed; give a word"),
     # Words
     Broken("an unknown broker", _with("embedded", "hivemq"), 7, 11, "bus.broker", "'hivemq' is not known here; give embedded, external or mosquitto"),
-    Broken("an unknown medium", _with("plc", "lte"), 11, 13, "areas[0].medium", "'lte' is not known here; give multihop, cellular or plc"),
+    Broken("an unknown medium", _with("plc", "lte"), 11, 13, "areas[0].medium", "'lte' is not known here; give multihop, cellular, plc or direct"),
     Broken("an unknown utility", _with("tepco", "edf"), 10, 14, "areas[0].utility", "give hokkaido, tohoku, tepco, chubu"),
     Broken("an unknown load class", _with("shop: 0.2", "shops: 0.2"), 14, 33, "areas[0].load_mix.shops", "did you mean shop?"),
     Broken("an unknown measurement", SOUND + "campaigns: { collection: { limits: { on_time: { low: 0 } } } }\n", 16, 38, "campaigns.collection.limits.on_time", "did you mean on_time_share?"),
