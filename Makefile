@@ -8,10 +8,10 @@ WORKERS ?= 3
 
 .PHONY: demo test check fuzz lock clean
 
-demo: $(VENV)/run.stamp
+demo: $(VENV)/engine.stamp
 	$(BIN)/bench run topologies/mixed.yaml
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(VENV)/engine.stamp
 	sh tests/setup-debian.sh
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
@@ -30,6 +30,12 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The event engine as machine code, kept beside its sources: once, and not by many processes at the same time.
+$(VENV)/engine.stamp: $(VENV)/run.stamp $(wildcard twins/field/mesh/*.py)
+	@echo "compiling the event engine of the field, once: about a minute"
+	$(BIN)/python -m twins.field.mesh
 	touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp

@@ -54,6 +54,7 @@ def registered(truths: list[dict[str, Any]], place: str, at: float) -> float:
     return float(before[1] + part * (after[1] - before[1]))
 
 
+@pytest.mark.long
 @pytest.mark.requirement("U2")
 def test_places_and_twins_deliver_side_by_side_what_they_registered(tmp_path: Path) -> None:
     with BenchRun(small(tmp_path), tmp_path / "results", "--campaign", "collection") as run:
@@ -100,6 +101,7 @@ def radios_and_twins_stand_in_one_field(run: BenchRun, outcome: dict[str, Any], 
     assert any(math.isclose(db, shut[0], abs_tol=0.35) for db in second if db is not None)
 
 
+@pytest.mark.long
 @pytest.mark.requirement("M1")
 def test_a_meter_in_a_place_that_rewrites_its_history_fails_the_run(tmp_path: Path) -> None:
     planted = "defects:\n  - { kind: rewrites-history, meters: [TWN000000000001] }\n"

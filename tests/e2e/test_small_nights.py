@@ -66,6 +66,7 @@ def test_an_instrument_that_fails_in_the_night_costs_its_place_and_no_product_fa
     assert {rule.name for rule in gate.rules if rule.verdict != "pass"} == {"bench_errors"}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.requirement("U7", "U9", "U10")
 def test_three_nights_name_what_is_new_what_is_fixed_and_what_drifted(lab: Path) -> None:

@@ -86,7 +86,7 @@ def test_json_is_one_object_with_figures_and_problems(tmp_path: Path) -> None:
             "column": 13,
             "path": "areas[0].medium",
             "what": "'lte' is not known here",
-            "right": "give multihop, cellular or plc",
+            "right": "give multihop, cellular, plc or direct",
         }
     ]
 

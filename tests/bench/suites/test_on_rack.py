@@ -37,6 +37,7 @@ def test_meets_an_instrument_that_fails(meter, place):
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.requirement("U6", "U7", "U10")
 def test_places_twins_and_faults_of_the_bench_are_told_apart(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_every_test_of_the_suites_bears_rows_of_the_requirements_and_says_what_i
             assert f"{path}::{test}" in borne, test
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.requirement("U7", "U10")
 def test_every_suite_passes_on_healthy_twins(tmp_path: Path) -> None:
@@ -69,6 +70,7 @@ def test_every_suite_passes_on_healthy_twins(tmp_path: Path) -> None:
     assert done.told.incidents == []
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.requirement("U10")
 def test_planted_defects_are_found_by_their_finders_and_nothing_else_fails(tmp_path: Path) -> None:
