@@ -16,7 +16,7 @@ from twins.rack.world.output import Point
 from twins.rack.world.world import WorldSpec
 
 WT = "yokogawa-wt"
-TIMEOUT_S = 0.25
+TIMEOUT_S = 0.8
 
 
 @pytest.fixture

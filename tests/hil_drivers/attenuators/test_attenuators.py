@@ -19,7 +19,7 @@ from twins.rack.instruments.boxes import box
 from twins.rack.world.radio import Port, RadioWorld
 
 NAME = "attenuator"
-WAIT_S = 0.2
+WAIT_S = 0.8
 LATE_S = 0.3
 
 

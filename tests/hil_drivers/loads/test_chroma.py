@@ -12,7 +12,7 @@ from twins.rack.faults import Fault
 from twins.rack.world.output import Piece, Point
 
 LOAD = "chroma-638xx"
-TIMEOUT_S = 0.25
+TIMEOUT_S = 0.8
 
 
 def point(volts: float) -> Point:

@@ -21,9 +21,9 @@ from twins.rack.instruments.outlet_strip import SHELLY, OutletStrip
 from twins.rack.instruments.relay_board import RelayBoard
 from twins.rack.world.radio import RadioWorld
 
-WAIT_S = 0.2
+WAIT_S = 0.8
 LATE_S = 0.3
-SETTLE_S = 0.2
+SETTLE_S = 0.5
 
 
 @dataclass

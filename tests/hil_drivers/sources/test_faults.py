@@ -14,7 +14,7 @@ from tests.hil_drivers.sources.dialects import DRIVERS, volts
 from tests.hil_drivers.virtual_rack import VirtualRack
 from twins.rack.faults import Fault
 
-TIMEOUT_S = 0.25
+TIMEOUT_S = 0.8
 
 WIRE: dict[Fault, tuple[type[MeterBenchError], str]] = {
     Fault.SILENCE: (LinkError, "no answer within"),

@@ -20,7 +20,7 @@ from twins.rack.world.world import WorldSpec
 @contextmanager
 def opened(dialect: str, spec: WorldSpec | None = None, **settings: Any) -> Iterator[tuple[VirtualRack, ScpiSource]]:
     with VirtualRack(dialect, spec=spec) as rack:
-        source = DRIVERS[dialect](rack.address(dialect), timeout_s=0.5, **settings)
+        source = DRIVERS[dialect](rack.address(dialect), timeout_s=2.0, **settings)
         try:
             yield rack, source
         finally:
@@ -235,16 +235,16 @@ def test_the_way_to_safety_ends_lists_takes_control_back_and_can_be_gone_twice(
 def test_another_instrument_is_not_spoken_to() -> None:
     with VirtualRack("chroma-615xx", "kikusui-pcr") as rack:
         with pytest.raises(IdentityError, match="Chroma"):
-            DRIVERS["kikusui-pcr"](rack.address("chroma-615xx"), timeout_s=0.5)
+            DRIVERS["kikusui-pcr"](rack.address("chroma-615xx"), timeout_s=2.0)
         with pytest.raises(IdentityError, match="PCR9000"):
-            DRIVERS["kikusui-pcr"](rack.address("kikusui-pcr"), model="PCR9000", timeout_s=0.5)
+            DRIVERS["kikusui-pcr"](rack.address("kikusui-pcr"), model="PCR9000", timeout_s=2.0)
 
 
 def test_nobody_at_the_address_is_a_dead_link() -> None:
     with VirtualRack("kikusui-pcr") as rack:
         address = rack.address("kikusui-pcr")
     with pytest.raises(LinkError):
-        DRIVERS["kikusui-pcr"](address, timeout_s=0.5)
+        DRIVERS["kikusui-pcr"](address, timeout_s=2.0)
 
 
 def test_a_rating_of_the_topology_goes_before_the_dialects() -> None:
