@@ -30,7 +30,7 @@ from twins.rack.world.radio import RadioWorld
 from twins.rack.world.world import World, WorldSpec
 
 TIMEOUT_S = 0.8
-LATE_S = 0.5
+LATE_S = 1.0
 SLACK_S = 3.0  # of a machine that has other things to do
 PACE = 0.01
 

@@ -20,7 +20,7 @@ from twins.rack.world.radio import Port, RadioWorld
 
 NAME = "attenuator"
 WAIT_S = 0.8
-LATE_S = 0.3
+LATE_S = 1.2
 
 
 @dataclass

@@ -22,7 +22,7 @@ from twins.rack.instruments.relay_board import RelayBoard
 from twins.rack.world.radio import RadioWorld
 
 WAIT_S = 0.8
-LATE_S = 0.3
+LATE_S = 1.2
 SETTLE_S = 0.5
 
 
