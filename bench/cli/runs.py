@@ -95,8 +95,10 @@ def _headline(folder: RunFolder, record: RunRecord) -> list[str]:
     lines = [f"{verdict.upper()}  {folder.run_id}"]
     summary = record.summary
     if {"twins", "due", "stored", "wall_seconds"} <= summary.keys():
+        places = len(summary.get("places", ()))
+        meters = f"{numbers.count(places)} meters in places and " if places else ""
         lines.append(
-            f"{numbers.count(summary['stored'])} of {numbers.count(summary['due'])} values of "
+            f"{numbers.count(summary['stored'])} of {numbers.count(summary['due'])} values of {meters}"
             f"{numbers.count(summary['twins'])} twins stored in {numbers.seconds(summary['wall_seconds'])}"
         )
     return lines
