@@ -142,7 +142,7 @@ class Collection:
         if self._places:
             radios = self._places.radios
             run.record.summary["radios"] = radios.summary
-            radios.write_links(run.folder.path)
+            radios.write(run.folder.path)
             shown_here += radios.exhibits()
         shown.write(run.folder.path, shown_here)
 

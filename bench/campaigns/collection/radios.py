@@ -19,7 +19,7 @@ from bench.field.attenuators import Wanted, measured, wanted_links
 from bench.field.links import link_table_of
 from bench.field.live import with_live
 from bench.field.matrix import SetLink, set_links, table
-from bench.field.player import Player
+from bench.field.player import Played, Player
 from bench.measure import Measurement, Verdict, judge, load_limits
 from bench.rack.client import RackClient
 from bench.rack.inventory import Inventory
@@ -32,7 +32,7 @@ from protocols.slots import slot_end
 from twins.field.areas import AreaField
 from twins.plan import FleetPlan
 
-_TOLD = 200  # settings of the player that a report shows at most; the record has them all
+_TOLD = 200  # settings of the player that a report shows at most; `attenuators.json` has them all
 
 
 class Radios:
@@ -72,8 +72,7 @@ class Radios:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What a record has of it."""
-        played = self._player.played if self._player else []
+        """What a record has of it; settings of the player are counted here, and stand in ``attenuators.json``."""
         return {
             "links": msgspec.to_builtins(self._found),
             "frame_by_frame": [
@@ -81,8 +80,12 @@ class Radios:
                 for area, field in zip(self._topology.areas, self.fields, strict=True)
                 for live in field.live
             ],
-            "played": msgspec.to_builtins(played),
+            "played": len(self._played),
         }
+
+    @property
+    def _played(self) -> list[Played]:
+        return self._player.played if self._player else []
 
     def judge(self) -> list[Measurement]:
         """``link_residual`` of each place that has a stick; inconclusive where it heard nothing."""
@@ -99,8 +102,7 @@ class Radios:
     def exhibits(self) -> list[Exhibit]:
         """What a report shows."""
         found: list[Exhibit] = [table(self._found)] if self._found else []
-        played = self._player.played if self._player else []
-        if played:
+        if played := self._played:
             rows = tuple((each.place, f"{each.seconds:g}", f"{each.extra_db:g}", f"{each.db:g}") for each in played)
             found.append(
                 TableExhibit(
@@ -113,10 +115,14 @@ class Radios:
             )
         return found
 
-    def write_links(self, folder: Path) -> None:
-        """``links.json``: the link tables of the radios' concentrators, with the levels that were heard in them."""
+    def write(self, folder: Path) -> None:
+        """``links.json``: the link tables of the radios' concentrators, with the levels that were heard in them.
+
+        ``attenuators.json``: what was set while the run went on, each :class:`bench.field.player.Played`.
+        """
         heard = {each.meter: each for each in self._found if each.residual_db is not None}
         levels = {meter: each.level_dbm + (each.residual_db or 0.0) for meter, each in heard.items()}
         concentrators = sorted({each.concentrator for each in heard.values()})
         updated = [measured(link_table_of(self._topology, each).table, levels) for each in concentrators]
         write_text(folder / "links.json", msgspec.json.encode(updated).decode() + "\n")
+        write_text(folder / "attenuators.json", msgspec.json.encode(self._played).decode() + "\n")
