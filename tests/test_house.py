@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ MAY_IMPORT = {
 }
 MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 LONGEST = 400
+NOT_AT_RUN_TIME = {"_typeshed"}  # types only
+OF_AN_EXTRA = {"ansible_runner"}  # meter-bench[provision]: asked for when it is wanted
 
 
 def imported(path: Path) -> set[str]:
@@ -35,6 +39,19 @@ def test_arrows_run_one_way_and_modules_stay_small(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
     assert imported(path) & MAY_IMPORT.keys() <= MAY_IMPORT[package]
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_what_the_product_imports_is_installed_with_it() -> None:
+    """``make demo`` installs `requirements.lock` and no more; this environment has what tests need, too."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([a-z0-9.-]+)==", lock, re.MULTILINE))
+    others = MAY_IMPORT.keys() | OF_AN_EXTRA | NOT_AT_RUN_TIME | sys.stdlib_module_names
+    wanted = set().union(*map(imported, MODULES)) - others
+    sources = packages_distributions()
+    assert wanted > {"pytest", "numpy", "paho"}
+    for name in sorted(wanted):
+        owners = {re.sub(r"[-_.]+", "-", owner).lower() for owner in sources[name]}
+        assert owners & locked, f"{name} comes with {', '.join(owners)}, which is not in requirements.lock"
 
 
 def test_no_file_names_a_machine_or_a_package_index() -> None:
