@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bench.topology.base import Number, Share, Table, WholeNumber, check_names, check_shares, known_names
 from bench.topology.problems import Fault
 from twins.field.areas import AreaField, Jammed
 from twins.field.classes import AreaClass
+from twins.field.physics.links import NEAREST
 from twins.field.physics.parameters import path_loss_parameters, phy_modes
+from twins.field.physics.phy import channels, mode, plan_of
 from twins.field.settings import MOST_TRAFFIC, JammerSetting, MeshSetting, TrafficSetting, WideAreaSetting
 
 _AROUND = {
@@ -18,6 +21,11 @@ _AROUND = {
     for name, extra in path_loss_parameters().extra.items()
 }
 _MODES = {name: f"{mode.rate_kbps} kb/s" for name, mode in phy_modes().mode.items()}
+
+
+def _mode_word(value: Any) -> Any:
+    """The word of a mode that YAML reads as a number."""
+    return str(value) if type(value) is int and str(value) in _MODES else value
 
 
 def _check_around(around: dict[str, float]) -> dict[str, float]:
@@ -105,7 +113,10 @@ class FieldSettings(Table):
         description="Where its meters stand: urban (8 m apart, shafts and boxes), suburban (15 m), rural (45 m). It "
         "chooses the path loss too. For multihop.",
     )
-    mode: Literal["1b", "2b", "3", "4b", "5"] = Field(
+    mode: Annotated[
+        Literal["1b", "2b", "3", "4b", "5"],
+        BeforeValidator(_mode_word, json_schema_input_type=Literal["1b", "2b", "3", "4b", "5", 3, 5]),
+    ] = Field(
         default="2b",
         description="Radio mode: " + ", ".join(f"{name} {rate}" for name, rate in _MODES.items()) + ". For multihop.",
     )
@@ -197,13 +208,25 @@ _OF_MEDIUM = {
 
 
 def misplaced(settings: FieldSettings, medium: str, concentrators: int) -> list[Fault]:
-    """Faults for what is set but says nothing for this medium, and for jammers beside nothing."""
+    """Faults for what is set but says nothing for this medium, and for jammers that cannot be where they are told."""
     faults = []
+    last = len(channels(plan_of(mode(settings.mode)))) - 1
     for position, jammer in enumerate(settings.jammers):
         if jammer.concentrator >= concentrators:
             what = f"{jammer.concentrator} is not a concentrator of this area"
             right = f"give a whole number from 0 to {concentrators - 1}"
             faults.append(Fault(("field", "jammers", position, "concentrator"), what, right))
+        away = math.hypot(jammer.east, jammer.north)
+        if away < NEAREST:
+            what = f"stands {away:g} m from its concentrator"
+            faults.append(
+                Fault(("field", "jammers", position), what, f"put it {NEAREST:g} m or more away by east or north")
+            )
+        for number, channel in enumerate(jammer.channels):
+            if channel > last:
+                what = f"{channel} is not a channel of mode {settings.mode}"
+                right = f"give a whole number from 0 to {last}"
+                faults.append(Fault(("field", "jammers", position, "channels", number), what, right))
     for name in sorted(settings.model_fields_set - _OF_MEDIUM[medium]):
         media = " and ".join(other for other, names in _OF_MEDIUM.items() if name in names)
         faults.append(Fault(("field", name), f"says nothing for {medium}, only for {media}", "remove it", on_key=True))

@@ -80,7 +80,7 @@ def expected(schema: Schema) -> str:
     if "anyOf" in schema:
         return " or ".join(expected(kind) for kind in schema["anyOf"])
     if "enum" in schema:
-        return _either([str(word) for word in schema["enum"]])
+        return _either(list(dict.fromkeys(map(str, schema["enum"]))))  # a word may be written as a number too
     if "const" in schema:
         return str(schema["const"])
     match schema.get("type"):

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from protocols.errors import MeterBenchError
+
+MOST_DBM = 100.0
+"""No power is above 10 MW: a larger number is a slip (of units, say), and would work on every link."""
+MOST_SECONDS = 1e9
+"""No time is longer than 31 years: in nanoseconds, sums of such times still are 64-bit numbers."""
 
 
 class FieldError(MeterBenchError):
@@ -36,6 +42,20 @@ def numbers(
     need(least is None or (array >= least).all(), f"{name} must be at least {least:g}" if least is not None else "")
     need(most is None or (array <= most).all(), f"{name} must be at most {most:g}" if most is not None else "")
     return array
+
+
+def whole(name: str, value: float, *, least: int, most: int) -> int:
+    """A whole number between two; raises :class:`FieldError` for all else."""
+    fits = isinstance(value, Real) and least <= value <= most and value == int(value)
+    need(fits, f"{name} must be a whole number from {least} to {most}")
+    return int(value)
+
+
+def one_or_each(name: str, values: ArrayLike, count: int, *, least: float | None = None) -> NDArray[np.float64]:
+    """One number for all, or one each, as an array (count,); raises :class:`FieldError` for any other shape."""
+    given = numbers(name, values, least=least)
+    need(given.shape in ((), (1,), (count,)), f"{name} must be one number or {count}, one each, not {given.size}")
+    return np.broadcast_to(given, (count,))
 
 
 def places(positions: ArrayLike) -> NDArray[np.float64]:

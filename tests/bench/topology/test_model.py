@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bench.measure import load_limits
 from bench.topology import Topology, load_topology
+from bench.topology.field import FieldSettings
 from protocols.slots import JST, jst, slot_of_day
 from twins.catalogue import DEFECTS
 from twins.hosts import ATTACHABLE
@@ -31,6 +32,21 @@ def test_the_demo_is_10_000_meters_in_two_kinds_of_mesh_and_a_valley() -> None:
     assert (demo.meters, demo.slots, demo.clock.mode) == (10_000, 48, "virtual")
     town, suburb, mountain = demo.field_plan()
     assert (town.mesh.area_class, suburb.mesh.area_class, mountain.deep_share) == ("urban", "suburban", 0.1)
+
+
+@pytest.mark.parametrize(("written", "mode"), [("3", "3"), ("5", "5"), ("'5'", "5"), ("4b", "4b")])
+def test_a_radio_mode_may_be_written_as_yaml_reads_it(written: str, mode: str, tmp_path: Path) -> None:
+    text = (TOPOLOGIES / "village.yaml").read_text("utf-8")
+    assert text.count("area_class: rural\n") == 1
+    path = tmp_path / "modes.yaml"
+    path.write_text(text.replace("area_class: rural\n", f"mode: {written}\n"), "utf-8")
+    assert load_topology(path).topology.areas[0].field.mode == mode
+
+
+@pytest.mark.parametrize("mode", [3.0, True, 7, None, ["5"]])
+def test_no_other_value_is_a_radio_mode(mode: Any) -> None:
+    with pytest.raises(ValidationError):
+        FieldSettings(mode=mode)
 
 
 def test_the_village_is_200_meters_at_2_concentrators() -> None:

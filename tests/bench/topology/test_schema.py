@@ -46,6 +46,13 @@ def test_shipped_topologies_are_sound_by_schema_and_by_loader(path: Path) -> Non
     load_topology(path)
 
 
+def test_a_radio_mode_may_be_written_as_a_number_in_an_editor_too() -> None:
+    mode = topology_schema()["$defs"]["FieldSettings"]["properties"]["mode"]
+    modes = jsonschema.Draft202012Validator(mode)
+    assert [word for word in ("1b", "3", 3, "5", 5, 7, "6", True) if modes.is_valid(word)] == ["1b", "3", 3, "5", 5]
+    assert expected(mode) == "1b, 2b, 3, 4b or 5"
+
+
 def _with_text_start(content: Any) -> Any:
     content["clock"]["start"] = str(content["clock"]["start"])
     return content

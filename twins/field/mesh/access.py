@@ -177,14 +177,15 @@ def hold_counting(world: Shared, sender: int, now: int) -> None:
 
 
 @compiled
-def resume_counting(events: Any, world: Shared, now: int) -> None:
-    """A frame has ended: those for whom the channel is free now count on."""
-    nodes = world.nodes
+def resume_counting(events: Any, world: Shared, spoiled: bool, now: int) -> None:
+    """A frame has ended, for its receiver spoiled or not: those for whom the channel is free now count on."""
+    nodes, mac = world.nodes, world.mac
+    free_from = now + mac.caution if spoiled else now
     for node in range(len(nodes)):
         counting = nodes[node].state == WAITING
         if counting and nodes[node].expiry != NOBODY:
             continue
-        if power_at(world, node, 0, NOBODY, now) <= world.mac.level_mw:
-            nodes[node].free_from = now
+        if power_at(world, node, 0, NOBODY, now) <= mac.level_mw:
+            nodes[node].free_from = free_from
             if counting:
                 hold_or_count(events, world, node, now)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twins.field.checks import known, need, numbers, places
+from twins.field.checks import MOST_SECONDS, known, need, numbers, one_or_each, places
 from twins.field.mesh.codes import (
     CLASSES,
     DELIVERED,
@@ -143,7 +143,7 @@ def build_mesh(
     """
     chosen = Medium() if medium is None else medium
     where = places(positions)
-    around = np.broadcast_to(numbers("extra loss", extra_db, least=0.0), (len(where),))
+    around = one_or_each("extra loss", extra_db, len(where), least=0.0)
     if received_dbm is None:
         received_dbm = links(chosen.area, where, seed, extra_db=around, power_dbm=chosen.power_dbm).received_dbm
     need(received_dbm.shape == (len(where), len(where)), "a link table has a row and a column for each position")
@@ -189,7 +189,7 @@ def simulate_rounds(
     """
     wanted = Load() if load is None else load
     need(len(mesh.tree.parent) > 1, "a mesh needs a meter")
-    need(float(numbers("tail", tail)) >= 0, "the tail is not below 0 s")
+    numbers("tail", tail, least=0.0, most=MOST_SECONDS)
     planned = plan(wanted, len(mesh.tree.parent) - 1, seed, rounds)
     result = simulate(mesh.network, planned.traffic, seed, rounds * wanted.period + tail, conditions=mesh.conditions)
     came, cause = _readings(planned, result, wanted.period)

@@ -9,13 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.field.checks import known, need, numbers, places
-from twins.field.mesh.codes import NOBODY, PATTERNS, POWER, SHADE
+from twins.field.checks import MOST_DBM, MOST_SECONDS, known, need, numbers, places, whole
+from twins.field.mesh.codes import DECEPTIVE, NOBODY, PATTERNS, POWER, RANDOM, SHADE
 from twins.field.mesh.records import CHANGING, JAMMER
 from twins.field.mesh.state import Jammers, Records
 from twins.field.physics.links import NEAREST
 from twins.field.physics.path_loss import median_loss
 from twins.field.rules.parameters import SECOND
+
+LEAST_PERIOD = 1e-6
+"""s; what a burst and the rest after it take at least: a jammer that takes no time would never come to an end."""
+
+_AGAIN = (PATTERNS[RANDOM], PATTERNS[DECEPTIVE])  # that send again and again by themselves
 
 Place = tuple[float, ...]
 
@@ -71,7 +76,7 @@ def jammer_powers(
     for k, jammer in enumerate(jammers):
         metres = np.linalg.norm(positions - places([jammer.place]), axis=1)
         need(metres.min() >= NEAREST, f"jammer {k} stands {metres.min():g} m from a node; the least is {NEAREST} m")
-        power = float(numbers(f"jammer {k}: power", jammer.power_dbm))
+        power = float(numbers(f"jammer {k}: power in dBm", jammer.power_dbm, most=MOST_DBM))
         powers[k] = power - median_loss(model, metres) - extra_db
     return powers
 
@@ -93,23 +98,35 @@ def jammer_records(
     heard = np.zeros(received_dbm.shape)
     for k, jammer in enumerate(jammers):
         name = f"jammer {k}"
-        chosen = range(channels) if jammer.channels is None else jammer.channels
-        need(len(chosen) > 0, f"{name}: it disturbs no channel")
-        need(all(0 <= c < channels for c in chosen), f"{name}: channels are 0 to {channels - 1}")
-        times = [jammer.begin, jammer.burst, jammer.reaction]
-        need(numbers(f"{name}: times", times).min() >= 0 and jammer.burst > 0, f"{name}: no time is below 0")
-        need(jammer.end > jammer.begin, f"{name}: it ends after it begins")
-        rest = float(numbers(f"{name}: rest", jammer.rest, least=0.0))
-        used[k, list(chosen)] = True
+        used[k, _channels(name, jammer, channels)] = True
+        _check(name, jammer)
         state[k]["pattern"] = PATTERNS.index(known(jammer.pattern, PATTERNS))
         state[k]["only"] = state[k]["prey"] = NOBODY
         state[k]["begin"] = _ns(jammer.begin)
         state[k]["end"] = _ns(max(jammer.begin, min(jammer.end, seconds)))
-        state[k]["burst"], state[k]["rest"] = _ns(jammer.burst), _ns(rest)
-        state[k]["level_mw"] = 10 ** (float(numbers(f"{name}: level", jammer.level_dbm)) / 10)
+        state[k]["burst"], state[k]["rest"] = _ns(jammer.burst), _ns(jammer.rest)
+        state[k]["level_mw"] = 10 ** (float(numbers(f"{name}: level", jammer.level_dbm, most=MOST_DBM)) / 10)
         state[k]["reaction"] = _ns(jammer.reaction)
         heard[k] = 10 ** ((received_dbm[k] - jammer.power_dbm + node_dbm) / 10)
     return Jammers(state, 10 ** (received_dbm / 10), heard, used)
+
+
+def _channels(name: str, jammer: Jammer, channels: int) -> list[int]:
+    """The channels that a jammer disturbs, of so many."""
+    if jammer.channels is None:
+        return list(range(channels))
+    need(len(jammer.channels) > 0, f"{name}: it disturbs no channel")
+    return [whole(f"{name}: each of its channels", c, least=0, most=channels - 1) for c in jammer.channels]
+
+
+def _check(name: str, jammer: Jammer) -> None:
+    """Refuse powers and times that cannot be."""
+    numbers(f"{name}: power in dBm", jammer.power_dbm, most=MOST_DBM)
+    numbers(f"{name}: times", [jammer.begin, jammer.reaction, jammer.rest], least=0.0, most=MOST_SECONDS)
+    numbers(f"{name}: time of a burst", jammer.burst, above=0.0, most=MOST_SECONDS)
+    need(jammer.end > jammer.begin, f"{name}: it ends after it begins")
+    again = jammer.pattern in _AGAIN and jammer.burst + jammer.rest < LEAST_PERIOD
+    need(not again, f"{name}: burst and rest together take at least {LEAST_PERIOD * 1e6:g} µs")
 
 
 def change_records(shades: Sequence[Shade], outages: Sequence[Outage], nodes: int) -> Records:
@@ -136,9 +153,12 @@ def _spans(
     name: str, begin: float, end: float, what: tuple[int, int, int], factors: tuple[float, float]
 ) -> list[tuple[int, int, int, int, float]]:
     """A change and what undoes it, unless it lasts for ever."""
-    need(float(numbers(f"{name}: begin", begin)) >= 0 and end > begin, f"{name}: it ends after it begins")
+    numbers(f"{name}: begin", begin, least=0.0, most=MOST_SECONDS)
+    need(end > begin, f"{name}: it ends after it begins")
     spans = [(_ns(begin), *what, factors[0])]
-    return spans if math.isinf(end) else [*spans, (_ns(end), *what, factors[1])]
+    if math.isinf(end):
+        return spans
+    return [*spans, (_ns(float(numbers(f"{name}: end", end, most=MOST_SECONDS))), *what, factors[1])]
 
 
 def _ns(seconds: float) -> int:

@@ -216,7 +216,7 @@ def _end_frame(events: Any, world: Shared, sender: int, rng: Any, now: int) -> N
     if followed:
         result = judge(world, to, rng)
     if world.mac.counting:
-        resume_counting(events, world, now)
+        resume_counting(events, world, result != DELIVERED, now)
     if not answer:
         _end_data(events, world, sender, result, rng, now)
     elif followed:
@@ -270,7 +270,8 @@ def _of_a_frame(events: Any, world: Shared, kind: int, node: int, token: int, rn
     elif token != nodes[node].token:
         return
     elif kind == GIVE_UP:
-        if nodes[node].hearing == NOBODY:  # else the end of the acknowledgement decides
+        # Else the acknowledgement has come, or its end decides.
+        if nodes[node].state == AWAITING and nodes[node].hearing == NOBODY:
             _tried(events, world, node, False, nodes[node].cause, rng, now)
     elif kind == LISTEN:
         listen(events, world, node, rng, now)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.field.checks import need, numbers
+from twins.field.checks import MOST_SECONDS, need, numbers
 from twins.field.mesh.codes import (
     ANSWER,
     BLOCK,
@@ -85,10 +85,10 @@ class Plan(NamedTuple):
 
 def check(load: Load) -> None:
     """Raise :class:`twins.field.checks.FieldError` for a load that cannot be."""
-    need(float(numbers("period", load.period)) > 0, "a period takes some time")
+    numbers("period", load.period, above=0.0, most=MOST_SECONDS)
     numbers("window", load.window, least=0.0, most=load.period)
-    numbers("request window", load.request_window, least=0.0)
-    numbers("requests", load.requests, least=0.0)
+    numbers("request window", load.request_window, least=0.0, most=MOST_SECONDS)
+    numbers("requests", load.requests, least=0.0, most=MOST_SECONDS)
     need(all(np.diff(load.requests) > 0), "requests follow each other")
     numbers("share of 5-minute values", load.five_minute, least=0.0, most=1.0)
     rates = [load.polls_per_hour, load.controls_per_hour, load.joins_per_hour]

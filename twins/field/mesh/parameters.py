@@ -46,6 +46,7 @@ class Mac(NamedTuple):
     queue: int
     spread: int = 0
     align: int = 0  # frames begin at whole multiples (slotted ALOHA); 0: whenever
+    caution: int = 0  # what the gap is longer by after a frame that was spoiled (802.11's EIFS)
 
 
 def parse(text: str) -> dict[str, MacTable]:

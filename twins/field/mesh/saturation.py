@@ -25,7 +25,11 @@ _NO_RULE = Law(pause=0, limit=1 << 62, window=3600 * SECOND, answers_count=False
 
 
 class Dcf(NamedTuple):
-    """Constants of 802.11's distributed coordination; times in s, payload in bit."""
+    """Constants of 802.11's distributed coordination; times in s, payload in bit.
+
+    ``eifs`` is how long all wait after a spoiled frame, its senders too: SIFS + an acknowledgement + DIFS in 802.11 and
+    in ns-3's tables "EIFS" (with the mode's own acknowledgement; the standard means the slowest). None: a DIFS.
+    """
 
     window: int
     doublings: int
@@ -35,6 +39,7 @@ class Dcf(NamedTuple):
     data: float
     ack: float
     payload: int = 12000
+    eifs: float | None = None
 
 
 DSSS_1_MBPS = Dcf(window=32, doublings=5, slot=20e-6, sifs=10e-6, difs=50e-6, data=12.480e-3, ack=304e-6)
@@ -45,9 +50,12 @@ def throughput(dcf: Dcf, stations: int, seconds: float, seed: int) -> float:
     """Payload delivered in Mb/s over so many seconds, once the stations have settled.
 
     At first all have the smallest window, and collide for a while: :data:`SETTLING` frames a station are left out. A
-    sender that is not answered counts on when the others do, a DIFS after the frame.
+    sender that is not answered counts on when the others do, a DIFS or an EIFS after the frame. Raises
+    :class:`twins.field.checks.FieldError` without stations or time, and for an EIFS below a DIFS.
     """
     need(stations > 0 and seconds > 0, "a saturated channel needs stations and time")
+    after_spoiled = dcf.difs if dcf.eifs is None else dcf.eifs
+    need(after_spoiled >= dcf.difs, "an EIFS is no shorter than a DIFS")
     settled = SETTLING * stations * dcf.data
     every = int((settled + seconds) / dcf.data / stations * 3) + 100  # more than any station can send
     n = stations + 1
@@ -69,8 +77,9 @@ def throughput(dcf: Dcf, stations: int, seconds: float, seed: int) -> float:
         gap=_ns(dcf.difs),
         ack=_ns(dcf.ack),
         ack_gap=_ns(dcf.sifs),
-        ack_wait=_ns(dcf.difs),
+        ack_wait=_ns(after_spoiled),
         queue=every + 1,
+        caution=_ns(after_spoiled) - _ns(dcf.difs),
     )
     world = new_world(deaf_to_overlaps(n), _NO_RULE, access, parent, packets, ack_bits=112)
     run(world, np.random.Generator(np.random.Philox(seed)), _ns(settled + seconds))

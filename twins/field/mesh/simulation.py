@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.field.checks import need, numbers
+from twins.field.checks import MOST_DBM, MOST_SECONDS, need, numbers, whole
 from twins.field.mesh.codes import (
     ACKS,
     BLOCK,
@@ -157,11 +157,12 @@ def network(
     """
     phy = mode(mode_name)
     law = rule(rule_kind, phy_modes().plan[phy.plan].spacing_khz)
-    level = law.level_dbm if level_dbm is None else float(numbers("carrier sense level", level_dbm))
-    count = len(channels(plan_of(phy))) if channel_count is None else channel_count
-    need(float(numbers("spread", spread)) >= 0, "spread must not be below 0")
-    need(float(numbers("fading", fading_db)) >= 0, "fading must not be below 0 dB")
-    need(float(numbers("fading time", fading_s)) > 0, "fading takes some time")
+    level = law.level_dbm if level_dbm is None else float(numbers("carrier sense level", level_dbm, most=MOST_DBM))
+    usable = len(channels(plan_of(phy)))
+    count = usable if channel_count is None else whole("the channels in use", channel_count, least=1, most=usable)
+    numbers("spread", spread, least=0.0, most=MOST_SECONDS)
+    numbers("fading", fading_db, least=0.0, most=MOST_DBM)
+    numbers("fading time", fading_s, above=0.0, most=MOST_SECONDS)
     tree = build_tree(received_dbm, phy)
     frame = phy_modes().frame
     access = mac(
@@ -205,7 +206,7 @@ def simulate(
     Raises :class:`twins.field.checks.FieldError` for frames that are too long, nodes that do not exist, disturbances
     that cannot be.
     """
-    need(float(numbers("seconds", seconds)) > 0, "a simulation takes some time")
+    numbers("seconds of a simulation", seconds, above=0.0, most=MOST_SECONDS)
     around = Conditions() if conditions is None else conditions
     packets = _packets(network, traffic)
     world = _world(network, packets, around, seconds, log)
@@ -237,7 +238,7 @@ def simulate(
 def _packets(network: Network, traffic: Traffic) -> Records:
     """Traffic as the core takes it; raises :class:`twins.field.checks.FieldError` for what cannot be."""
     n, rule_ = len(network.tree.parent), network.rule
-    at = numbers("times", traffic.at)
+    at = numbers("times", traffic.at, most=MOST_SECONDS)
     timed = int((at >= 0).sum())
     need((at[timed:] == -1).all() and (np.diff(at[:timed]) >= 0).all(), "traffic must be in the order of its time")
     reply, unless = (np.broadcast_to(places, len(at)) for places in (traffic.reply, traffic.unless))
@@ -286,7 +287,7 @@ def _world(network: Network, packets: Records, around: Conditions, seconds: floa
     jammers = None
     if len(around.jammers) > 0:
         need(around.jammer_dbm is not None, "jammers need their powers at the nodes")
-        powers = numbers("jammer powers", np.asarray(around.jammer_dbm))
+        powers = numbers("jammer powers", np.asarray(around.jammer_dbm), most=MOST_DBM)
         need(powers.shape == (len(around.jammers), n), "jammers have a power at every node")
         sender = radio().sender
         sent = sender.power_dbm + sender.gain_dbi

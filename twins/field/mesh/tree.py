@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.field.checks import FieldError, need
+from twins.field.checks import MOST_DBM, FieldError, need
 from twins.field.mesh.codes import NOBODY
 from twins.field.mesh.records import CANDIDATE
 from twins.field.mesh.state import CANDIDATES, Records
@@ -82,11 +82,15 @@ def link_etx(received_dbm: NDArray[np.float64], mode: Mode, psdu: int) -> NDArra
 
 
 def build_tree(received_dbm: NDArray[np.float64], mode: Mode, limits: Mrhof | None = None) -> Tree:
-    """The tree over a link table (n, n) in dBm (minus infinity for no link), by Dijkstra's method from the root."""
+    """The tree over a link table (n, n) in dBm (minus infinity for no link), by Dijkstra's method from the root.
+
+    Raises :class:`FieldError` for a table with NaN or powers above :data:`twins.field.checks.MOST_DBM`.
+    """
     limits = mrhof() if limits is None else limits
     n = len(received_dbm)
     need(n > 0 and received_dbm.shape == (n, n), "a link table is a square matrix with at least one node")
     need(not np.isnan(received_dbm).any(), "a link table holds no NaN")
+    need((received_dbm <= MOST_DBM).all(), f"a link table holds no power above {MOST_DBM:g} dBm")
     etx = link_etx(received_dbm, mode, limits.probe_psdu)
     usable = (etx <= limits.max_link_etx) & (limits.weakest_parent_dbm <= received_dbm.T)
     etx = np.where(usable, etx, np.inf)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twins.field.checks import need
+from twins.field.checks import need, whole
 from twins.random import mix32, salt, unit
 
 PERIOD = 1024
@@ -34,9 +34,9 @@ class Hopping(NamedTuple):
 def hopping(seed: int, nodes: int, channels: int, dwell: float) -> Hopping:
     """The orders of ``nodes`` nodes over ``channels`` channels (1: nobody hops), ``dwell`` seconds on each."""
     need(nodes > 0, "a field has at least one node")
-    need(channels > 0, "a field has at least one channel")
+    count = whole("the channels of a field", channels, least=1, most=np.iinfo(np.int16).max)
     need(dwell > 0, "a dwell takes some time")
     node = np.arange(nodes, dtype=np.uint32)[:, None]
     hashes = mix32(mix32(node ^ salt(seed, "hop")) ^ np.arange(PERIOD, dtype=np.uint32)[None, :])
     offset = unit(mix32(node[:, 0] ^ salt(seed, "hop offset"))) * dwell
-    return Hopping((hashes % np.uint32(channels)).astype(np.int16), offset, dwell)
+    return Hopping((hashes % np.uint32(count)).astype(np.int16), offset, dwell)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from twins.field.checks import known, need, numbers, places
+from twins.field.checks import MOST_DBM, known, need, numbers, one_or_each, places
 from twins.field.physics.parameters import path_loss_parameters, radio
-from twins.field.physics.path_loss import median_loss, models
+from twins.field.physics.path_loss import median_loss, shadowing_db
 from twins.field.physics.shadowing import Shadowing
 
 NEAREST = 0.1
@@ -39,18 +39,20 @@ def links(
     """Links between nodes at ``positions`` (n, 2 or 3; m) of an area class.
 
     ``extra_db``: what stands around each node (one number, or one a node).
-    Raises :class:`twins.field.checks.FieldError` for nodes on top of each other, unknown areas, negative losses.
+    Raises :class:`twins.field.checks.FieldError` for nodes on top of each other, unknown areas, negative losses or more
+    than one a node, and powers above :data:`twins.field.checks.MOST_DBM`.
     """
     p = path_loss_parameters()
     where = places(positions)
     need(len(where) > 0, "a layout has at least one node")
-    around = np.broadcast_to(numbers("extra loss", extra_db, least=0.0), (len(where),))
+    around = one_or_each("extra loss", extra_db, len(where), least=0.0)
     sender = radio().sender
-    power = float(numbers("power", sender.power_dbm if power_dbm is None else power_dbm)) + sender.gain_dbi
+    own = sender.power_dbm if power_dbm is None else power_dbm
+    power = float(numbers("power in dBm", own, most=MOST_DBM)) + sender.gain_dbi
     chosen = p.area[known(area, list(p.area))]
     metres = distances(where)
     loss = median_loss(chosen.model, metres) + around[:, None] + around[None, :]
-    loss += models()[chosen.model].sigma_db * Shadowing(seed, chosen.correlation_m).between(where)
+    loss += shadowing_db(chosen.model, metres) * Shadowing(seed, chosen.correlation_m).between(where)
     np.fill_diagonal(loss, np.inf)
     return Links(metres, loss, power - loss)
 

@@ -22,7 +22,10 @@ class Breakpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LossModel(Table, frozen=True, kw_only=True):
-    """Median loss 10 alpha log10 d + beta + 10 gamma log10 f - height_gain (h - 1.5), never below ``floor``."""
+    """Median loss 10 alpha log10 d + beta + 10 gamma log10 f - height_gain (h - 1.5), never below ``floor``.
+
+    ``sight``: of a line of sight.
+    """
 
     alpha: float
     beta: float
@@ -30,6 +33,7 @@ class LossModel(Table, frozen=True, kw_only=True):
     sigma_db: float
     range_m: tuple[float, float]
     height_gain: float = 0.0
+    sight: bool = False
     floor: str | None = None
     breakpoint: Breakpoint | None = None
 
@@ -180,7 +184,8 @@ def check_path_loss(p: PathLoss) -> PathLoss:
     for name, model in p.model.items():
         need(model.alpha > 0 and model.sigma_db >= 0, f"model {name}: no slope or a negative sigma")
         need(0 < model.range_m[0] < model.range_m[1], f"model {name}: no range")
-        need(model.floor is None or model.floor in p.model, f"model {name}: unknown floor {model.floor!r}")
+        known_floor = model.floor is None or (model.floor in p.model and p.model[model.floor].sight)
+        need(known_floor, f"model {name}: its floor {model.floor!r} is no model of a line of sight")
     for name, area in p.area.items():
         need(is_positive(area.correlation_m), f"area {name}: correlation_m must be above 0")
     for name, extra in p.extra.items():

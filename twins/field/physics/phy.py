@@ -52,6 +52,7 @@ def channels(plan: ChannelPlan) -> NDArray[np.int64]:
 
 
 def centre_mhz(plan: ChannelPlan, channel: ArrayLike) -> NDArray[np.float64]:
-    """Centre frequencies of allowed channels; raises :class:`twins.field.checks.FieldError` for others."""
+    """Centre frequencies of allowed channels; raises :class:`twins.field.checks.FieldError` for all else."""
     wanted = numbers("channel", channel, least=plan.allowed[0], most=plan.allowed[1])
+    need((wanted == np.floor(wanted)).all(), "channel must be a whole number")
     return np.asarray(plan.first_mhz + wanted * plan.spacing_khz / 1000)

@@ -15,6 +15,7 @@ that sum is the rule's choice.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 from twins.field.checks import FieldError, need
@@ -50,7 +51,8 @@ class Governor:
         self._listening_since, self._busy = now, False
 
     def hear(self, dbm: float) -> None:
-        """A level was measured while listening."""
+        """A level was measured while listening; raises :class:`twins.field.checks.FieldError` for NaN."""
+        need(not math.isnan(dbm), "a level must be a number in dBm, not NaN")
         if self._listening_since is not None and dbm > self.rule.level_dbm:
             self._busy = True
 

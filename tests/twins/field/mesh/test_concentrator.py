@@ -135,7 +135,16 @@ def test_an_island_is_named() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"medium": Medium(channels=0)}, "at least one channel"),
+        ({"medium": Medium(channels=0)}, "whole number from 1 to 14"),
+        ({"medium": Medium(channels=15)}, "whole number from 1 to 14"),
+        ({"medium": Medium(power_dbm=1e4)}, "power"),
+        ({"medium": Medium(level_dbm=1e5)}, "level"),
+        ({"extra_db": [1.0, 2.0, 3.0]}, "one number or 2"),
+        ({"received_dbm": np.full((2, 2), np.inf)}, "no power above 100 dBm"),
+        ({"received_dbm": np.full((2, 2), 5000.0)}, "no power above 100 dBm"),
+        ({"load": Load(period=1e30)}, "period"),
+        ({"tail": 1e12}, "tail"),
+        ({"tail": math.nan}, "tail"),
         ({"medium": Medium(area="moon")}, "there are"),
         ({"medium": Medium(fading_db=-1.0)}, "fading"),
         ({"medium": Medium(fading_s=0.0)}, "fading"),

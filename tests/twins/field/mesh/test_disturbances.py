@@ -17,6 +17,7 @@ from twins.field.mesh.loads import Load
 
 LOAD = Load(window=120.0)
 NEAR = Jammer((50.0, 50.0, 3.0), 13.0)
+IMPOSSIBLE_CHANNELS: Any = ((14,), (3, -1), (1.5,), (math.nan,))
 
 
 def housing(**choices: Any) -> Mesh:
@@ -127,9 +128,16 @@ def test_an_outage_takes_readings_and_nodes_come_back() -> None:
     ("what", "words"),
     [
         ({"jammers": [NEAR._replace(channels=())]}, "no channel"),
-        ({"jammers": [NEAR._replace(channels=(14,))]}, "channels are 0 to 13"),
+        *(({"jammers": [NEAR._replace(channels=c)]}, "from 0 to 13") for c in IMPOSSIBLE_CHANNELS),
         ({"jammers": [NEAR._replace(pattern="polite")]}, "there are"),
-        ({"jammers": [NEAR._replace(power_dbm=math.nan)]}, "power"),
+        *(({"jammers": [NEAR._replace(power_dbm=p)]}, "power") for p in (math.nan, 1e4)),
+        *(({"jammers": [NEAR._replace(pattern=p, burst=1e-10, rest=0.0)]}, "1 µs") for p in ("random", "deceptive")),
+        ({"jammers": [NEAR._replace(begin=1e30)]}, "times"),
+        ({"jammers": [NEAR._replace(burst=1e30)]}, "time of a burst"),
+        ({"jammers": [NEAR._replace(rest=1e30)]}, "times"),
+        ({"jammers": [NEAR._replace(reaction=1e30)]}, "times"),
+        ({"jammers": [NEAR._replace(level_dbm=1e5)]}, "level"),
+        ({"jammers": [NEAR._replace(burst=0.0)]}, "burst must be above 0"),
         ({"jammers": [NEAR._replace(burst=-1.0)]}, "time"),
         ({"jammers": [NEAR._replace(end=-1.0)]}, "ends after"),
         ({"jammers": [NEAR._replace(place=(0.0, 0.0, 0.0))]}, "m from a node"),
@@ -137,7 +145,9 @@ def test_an_outage_takes_readings_and_nodes_come_back() -> None:
         ({"shades": [Shade(1, 3.0, 0.0, 1.0, other=1)]}, "no such link"),
         ({"shades": [Shade(1, -3.0, 0.0, 1.0)]}, "loss"),
         ({"shades": [Shade(1, 3.0, 2.0, 1.0)]}, "ends after"),
+        ({"shades": [Shade(1, 3.0, 2.0, 1e30)]}, "end"),
         ({"outages": [Outage((0,), 0.0, 1.0)]}, "nodes are 1"),
+        ({"outages": [Outage((1,), 1e30)]}, "begin"),
         ({"outages": [Outage((1,), -1.0, 1.0)]}, "begin"),
     ],
 )

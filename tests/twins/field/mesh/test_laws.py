@@ -16,6 +16,15 @@ from twins.field.rules.parameters import MICROSECOND, MILLISECOND, SECOND
 
 PRINTED = (0.8437, 0.7861, 0.7496, 0.7226, 0.7016, 0.6847, 0.6686, 0.6549, 0.6435, 0.6336)
 
+PRINTED_EIFS = {
+    "DsssRate1Mbps": {5: 0.8418, 10: 0.7831, 25: 0.6973, 50: 0.6285},
+    "DsssRate11Mbps": {5: 6.3821, 10: 6.0269, 25: 5.4217, 50: 4.9103},
+    "OfdmRate54Mbps": {5: 29.2861, 10: 27.3763, 25: 24.6808, 50: 22.4162},
+}
+"""Mb/s by mode and stations: ns-3, ``src/wifi/examples/wifi-bianchi.cc``, the table of expected values for EIFS."""
+
+DSSS_11_MBPS = DSSS_1_MBPS._replace(data=1.310e-3, ack=248e-6)
+
 
 def bianchi(dcf: Dcf, n: int) -> float:
     """Saturation throughput in Mb/s by the formula of field-network §3.4, its root found by halving."""
@@ -30,7 +39,7 @@ def bianchi(dcf: Dcf, n: int) -> float:
     one = n * tau * (1 - tau) ** (n - 1) / some
     again = 1 / window
     success = (dcf.data + dcf.sifs + dcf.ack + dcf.difs) / (1 - again) + dcf.slot
-    collision = dcf.data + dcf.difs
+    collision = dcf.data + (dcf.difs if dcf.eifs is None else dcf.eifs)
     time = (1 - some) * dcf.slot + some * one * success + some * (1 - one) * collision
     return one * some * dcf.payload / (1 - again) / time / 1e6
 
@@ -55,6 +64,54 @@ def test_saturation_throughput_agrees_with_the_printed_row(n: int, printed: floa
 @pytest.mark.parametrize("dcf", [ofdm(24, 24), ofdm(96, 96), ofdm(216, 96)])
 def test_saturation_throughput_agrees_with_the_formula_for_other_constants(dcf: Dcf, n: int) -> None:
     assert throughput(dcf, n, seconds=20_000 * dcf.data, seed=1) == pytest.approx(bianchi(dcf, n), rel=0.015)
+
+
+def cautious(dcf: Dcf) -> Dcf:
+    """The same with an EIFS as in ns-3's tables: room for the mode's own acknowledgement before the DIFS."""
+    return dcf._replace(eifs=dcf.sifs + dcf.ack + dcf.difs)
+
+
+@pytest.mark.parametrize("n", [5, 10, 25, 50])
+@pytest.mark.parametrize("mode", PRINTED_EIFS)
+def test_saturation_throughput_agrees_with_the_printed_rows_for_an_eifs(mode: str, n: int) -> None:
+    constants = {"DsssRate1Mbps": DSSS_1_MBPS, "DsssRate11Mbps": DSSS_11_MBPS, "OfdmRate54Mbps": ofdm(216, 96)}
+    dcf, printed = cautious(constants[mode]), PRINTED_EIFS[mode][n]
+    assert bianchi(dcf, n) == pytest.approx(printed, rel=2e-3)
+    assert throughput(dcf, n, seconds=20_000 * dcf.data, seed=1) == pytest.approx(printed, rel=0.015)
+
+
+def test_an_eifs_as_short_as_a_difs_changes_nothing_and_a_shorter_one_is_refused() -> None:
+    dcf = ofdm(216, 96)
+    usual = throughput(dcf, 10, seconds=1.0, seed=1)
+    assert throughput(dcf._replace(eifs=dcf.difs), 10, seconds=1.0, seed=1) == usual
+    assert throughput(cautious(dcf), 10, seconds=1.0, seed=1) < usual
+    with pytest.raises(FieldError, match="EIFS"):
+        throughput(dcf._replace(eifs=dcf.sifs), 10, seconds=1.0, seed=1)
+
+
+@pytest.mark.parametrize("caution", [0, 314 * MICROSECOND])
+def test_all_wait_longer_after_a_spoiled_frame_and_a_gap_after_any_other(caution: int) -> None:
+    slot, gap, answer, air = 20 * MICROSECOND, 50 * MICROSECOND, 10 * MICROSECOND, MILLISECOND
+    mac = AT_ONCE._replace(
+        counting=True, slot=slot, first_window=4, doublings=2, retries=-1, level_mw=0.5,
+        gap=gap, caution=caution, ack=304 * MICROSECOND, ack_gap=answer, ack_wait=gap + caution,
+    )  # fmt: skip
+    count, stations = 400, 4
+    packets, world = play(
+        deaf_to_overlaps(stations + 1), mac, [-1] + [0] * stations, np.zeros(count), 1 + np.arange(count) % stations,
+        air=air, bits=12_000, log=20 * count,
+    )  # fmt: skip
+    assert (packets["outcome"] == DELIVERED).all()
+    frames = world.log[world.log["end"] > 0]
+    begin, first, together = np.unique(frames["begin"], return_index=True, return_counts=True)
+    wait = begin[1:] - frames["end"][first][:-1]
+    spoiled, acked = together[:-1] > 1, frames["answer"][first][:-1]
+    assert (wait[~spoiled & ~acked] == answer).all()
+    for after, least in ((acked, gap), (spoiled, gap + caution)):
+        slots, rest = np.divmod(wait[after] - least, slot)
+        assert after.sum() > 50
+        assert slots.min() == 0
+        assert not rest.any()
 
 
 def test_nothing_cannot_saturate_a_channel() -> None:

@@ -185,13 +185,18 @@ def test_frames_longer_than_the_rule_allows_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"channel_count": 0}, "at least one channel"),
+        *(({"channel_count": n}, "whole number from 1 to 14") for n in (0, 15, 40_000, 1.5, 0.5, 2**33, math.nan)),
+        ({"mode_name": "5", "channel_count": 10}, "from 1 to 9"),
         ({"mode_name": "6"}, "there are"),
         ({"mac_name": "token ring"}, "there are"),
         ({"rule_kind": "none"}, "there are"),
         ({"spread": -1.0}, "spread"),
         ({"spread": math.nan}, "spread"),
+        ({"spread": 1e30}, "spread"),
         ({"level_dbm": math.inf}, "level"),
+        ({"level_dbm": 1e5}, "carrier sense level must be at most 100"),
+        ({"fading_db": 1e4}, "fading"),
+        ({"fading_s": 1e30}, "fading time"),
     ],
 )
 def test_impossible_networks_are_refused(change: dict[str, Any], words: str) -> None:
@@ -200,7 +205,8 @@ def test_impossible_networks_are_refused(change: dict[str, Any], words: str) -> 
 
 
 def test_impossible_link_tables_are_refused() -> None:
-    for table in (np.full((2, 3), -60.0), np.full((2, 2), math.nan), np.zeros((0, 0))):
+    loud = [np.array([[-np.inf, level], [-60.0, -np.inf]]) for level in (math.inf, 5000.0, 100.1)]
+    for table in (np.full((2, 3), -60.0), np.full((2, 2), math.nan), np.zeros((0, 0)), *loud):
         with pytest.raises(FieldError):
             network(table, 1)
 
@@ -211,6 +217,7 @@ def test_impossible_traffic_is_refused() -> None:
     for bad in (
         good._replace(at=good.at[::-1]),
         good._replace(at=good.at - 100),
+        good._replace(at=good.at + 1e12),
         good._replace(at=np.full(8, math.nan)),
         good._replace(origin=good.origin + 1),
         good._replace(target=good.target - 1),
@@ -218,8 +225,9 @@ def test_impossible_traffic_is_refused() -> None:
     ):
         with pytest.raises(FieldError):
             simulate(net, bad, 1, 10.0)
-    with pytest.raises(FieldError):
-        simulate(net, good, 1, 0.0)
+    for seconds in (0.0, 1e30, math.nan, math.inf):
+        with pytest.raises(FieldError, match="seconds of a simulation"):
+            simulate(net, good, 1, seconds)
     with pytest.raises(FieldError):
         readings(0, 1, 10.0)
 

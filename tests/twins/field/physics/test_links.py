@@ -91,11 +91,21 @@ def test_extras_of_places() -> None:
         ("dense", np.zeros((0, 2)), 0.0, "at least one node"),
         ("dense", [0.0, 1.0], 0.0, "rows"),
         ("moon", [[0.0, 0.0]], 0.0, "there are"),
+        ("dense", [[0.0, 0.0], [9.0, 0.0]], [1.0, 2.0, 3.0], "extra loss must be one number or 2, one each, not 3"),
+        ("dense", [[0.0, 0.0], [9.0, 0.0]], [[1.0, 2.0]], "one number or 2"),
     ],
 )
-def test_impossible_layouts_are_refused(area: str, positions: list[list[float]], extra: float, words: str) -> None:
+def test_impossible_layouts_are_refused(
+    area: str, positions: list[list[float]], extra: float | list[float], words: str
+) -> None:
     with pytest.raises(FieldError, match=words):
         links(area, positions, 1, extra_db=extra)
+
+
+@pytest.mark.parametrize("power", [1e4, 101.0, math.inf, math.nan])
+def test_impossible_powers_are_refused(power: float) -> None:
+    with pytest.raises(FieldError, match="power in dBm"):
+        links("dense", [[0.0, 0.0], [9.0, 0.0]], 1, power_dbm=power)
 
 
 def test_unknown_extras_and_correlations_are_refused() -> None:
@@ -113,6 +123,7 @@ def text(name: str) -> str:
     ("old", "new"),
     [
         ('floor = "umi_los"', 'floor = "moon"'),
+        ('floor = "umi_los"', 'floor = "uma_nlos"'),
         ("alpha = 2.12", "alpha = 0.0"),
         ("range_m = [5.0, 660.0]", "range_m = [660.0, 5.0]"),
         ("correlation_m = 6.0", "correlation_m = 0.0"),

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twins.field.checks import FieldError
-from twins.field.physics.path_loss import in_range, line_of_sight_reach, low_height_loss, median_loss, models
+from twins.field.physics.path_loss import (
+    in_range,
+    line_of_sight_reach,
+    low_height_loss,
+    median_loss,
+    models,
+    shadowing_db,
+)
 
 TABLE = {
     "free_space": (51.7, 61.3, 71.7, 81.3),
@@ -73,11 +80,44 @@ def test_rural_agrees_with_the_formula_by_hand() -> None:
     assert median_loss("rural_nlos", 1000) == pytest.approx(by_hand)
 
 
-def test_nearer_than_its_source_a_model_is_at_least_free_space() -> None:
-    near = np.array([0.2, 0.5, 2.0, 4.9])
-    for name in models():
-        outside = near[~in_range(name, near)]
-        assert (median_loss(name, outside) >= median_loss("free_space", outside) - 1e-9).all()
+def test_a_median_is_at_least_free_space_or_what_its_source_prints_for_a_line_of_sight() -> None:
+    metres = np.geomspace(0.1, 1e4, 2000)
+    free = median_loss("free_space", metres)
+    for name, model in models().items():
+        below = median_loss(name, metres) < free - 1e-9
+        if not model.guided:
+            assert not below.any(), name
+        elif not model.sight:
+            assert not below[metres < model.range_m[0]].any(), name
+
+
+@pytest.mark.parametrize("model", sorted(name for name, model in models().items() if model.guided))
+def test_within_its_range_a_guided_wave_has_the_printed_loss_even_below_free_space(model: str) -> None:
+    chosen = models()[model]
+    metres = np.geomspace(*chosen.range_m, 200)[1:-1]
+    assert median_loss(model, metres).tolist() == chosen.median(metres, 922.0, 1.5).tolist()
+
+
+@pytest.mark.parametrize("environment", ["suburban", "urban", "dense"])
+def test_low_antennas_near_each_other_lose_what_free_space_takes(environment: str) -> None:
+    metres = np.array([0.99, 1.0, 1.2])
+    assert median_loss(f"low_height_{environment}", metres) == pytest.approx(median_loss("free_space", metres))
+
+
+@pytest.mark.parametrize("model", sorted(set(models()) - {"rural_nlos", "indoor_nlos"}))
+def test_the_loss_does_not_fall_where_the_range_of_the_source_begins(model: str) -> None:
+    first = models()[model].range_m[0]
+    assert (np.diff(median_loss(model, first * np.geomspace(0.1, 1.2, 500))) >= -1e-9).all()
+
+
+def test_rural_shadowing_is_wider_beyond_the_breakpoint() -> None:
+    assert shadowing_db("rural_los", [100.0, 1010.0, 1020.0, 5000.0]).tolist() == [4.0, 4.0, 6.0, 6.0]
+    assert shadowing_db("rural_los", 1020.0, height=2.0) == 4.0
+
+
+@pytest.mark.parametrize("model", sorted(set(models()) - {"rural_los"}))
+def test_other_shadowing_is_the_same_at_all_distances(model: str) -> None:
+    assert shadowing_db(model, [[1.0, 50.0], [1020.0, 9000.0]]).tolist() == [[models()[model].sigma_db] * 2] * 2
 
 
 @given(st.sampled_from(sorted(models())), st.floats(1e-3, 1e6))

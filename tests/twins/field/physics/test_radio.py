@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,8 +147,16 @@ def test_hopping_spreads_receivers_evenly_and_repeats() -> None:
     assert (hopping(7, 3, 1, 0.255).channel == 0).all()
 
 
-@pytest.mark.parametrize(("nodes", "channel_count", "dwell"), [(0, 14, 0.255), (3, 0, 0.255), (3, 14, 0.0)])
-def test_hopping_over_nothing_is_refused(nodes: int, channel_count: int, dwell: float) -> None:
+@pytest.mark.parametrize(
+    ("nodes", "channel_count", "dwell"),
+    [
+        (0, 14, 0.255),
+        (3, 0, 0.255),
+        (3, 14, 0.0),
+        *((3, count, 0.255) for count in (-1, 0.5, 1.5, 40_000, 2**33, math.nan)),
+    ],
+)
+def test_hopping_over_nothing_is_refused(nodes: int, channel_count: Any, dwell: float) -> None:
     with pytest.raises(FieldError):
         hopping(1, nodes, channel_count, dwell)
 
@@ -167,6 +176,26 @@ def test_impossible_radios_are_refused() -> None:
         lambda: frame_seconds(mode("1b"), 2044),
         lambda: mode("6"),
         lambda: power_sum_dbm([math.nan]),
+        lambda: centre_mhz(plan_of(mode("2b")), 9.5),
+        lambda: centre_mhz(plan_of(mode("2b")), [9, 10.1]),
     ):
         with pytest.raises(FieldError):
             question()
+
+
+@pytest.mark.parametrize(
+    ("error", "length", "figure", "words"),
+    [
+        (0.1, 250, math.nan, "noise figure"),
+        (0.1, 250, math.inf, "noise figure"),
+        (0.1, 250, -5.0, "noise figure must be at least 0"),
+        (0.999, 1, 6.0, "a packet of 1 bytes is lost less often than 0.999 without any signal"),
+        (1 - 0.5**8, 1, 6.0, "without any signal"),
+        (math.nan, 250, 6.0, "packet error rate"),
+        (5e-324, 250, 6.0, "too small"),
+        (0.1, math.inf, 6.0, "length"),
+    ],
+)
+def test_impossible_sensitivities_are_refused(error: float, length: Any, figure: float, words: str) -> None:
+    with pytest.raises(FieldError, match=words):
+        sensitivity_dbm(mode("2b"), error, length, figure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import resources
 from itertools import pairwise
 
@@ -161,3 +162,14 @@ def test_unknown_rules_are_refused() -> None:
 def test_a_sum_that_does_not_allow_a_frame_is_refused() -> None:
     with pytest.raises(FieldError, match="sum"):
         Governor(SHORT._replace(limit=SHORT.longest - 1))
+
+
+def test_a_level_that_is_no_number_is_refused_and_silence_is_a_free_channel() -> None:
+    governor = Governor(SHORT)
+    for listening in (False, True):
+        if listening:
+            governor.listen(0)
+        with pytest.raises(FieldError, match="NaN"):
+            governor.hear(math.nan)
+    governor.hear(-math.inf)
+    assert governor.refusal(MILLISECOND, SECOND) is None
