@@ -28,6 +28,8 @@ ROUNDS: Final = 4
 _ASKED = 12  # exchanges in a round: few, as they are traffic themselves
 _CONCENTRATORS, _OCCASIONS = 240, 4
 
+_KINDS: Final = (("urban", 180), ("suburban", 250), ("suburban", 400), ("rural", 180), ("rural", 500), ("urban", 1000))
+
 MIXES: Final = {
     "everyday": TrafficSetting(five_minute=0.03, polls=0.5, controls=0.1, joins=0.01),
     "busy": TrafficSetting(five_minute=0.5, polls=2.0, controls=1.0, joins=0.1),
@@ -63,7 +65,7 @@ class TrafficComparison(msgspec.Struct, frozen=True):
 def usual_mixes() -> Iterator[tuple[str, MeshSetting, int]]:
     """What is compared when nothing is named."""
     for mix in MIXES:
-        for name, meters in (("urban", 180), ("suburban", 250), ("suburban", 400), ("rural", 180)):
+        for name, meters in _KINDS:
             yield mix, MeshSetting(area_class=name), meters
 
 

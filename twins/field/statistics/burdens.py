@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from twins.field.causes import code
 from twins.field.checks import FieldError, need
 from twins.field.settings import MOST_TRAFFIC, MeshSetting, TrafficSetting
-from twins.field.statistics.tables import KNOTS, VERSION, Matrix, MeshTable, Provenance, Way, lost_of
+from twins.field.statistics.tables import KNOTS, VERSION, Matrix, MeshTable, Provenance, Way, lost_of, site_losses
 
 TRAFFIC_CLASSES = tuple(MOST_TRAFFIC)
 """The classes, as :class:`twins.field.settings.TrafficSetting` names them."""
@@ -216,13 +216,7 @@ def _slowness(parts: Sequence[Floats]) -> Floats:
 
 def _weights(table: MeshTable) -> Floats:
     """How each site takes a burden: as much more than the mean as it loses more of its readings."""
-    lost, depths = lost_of(table.reading).sum(axis=2), table.depths()
-    own = np.array(
-        [
-            lost[site, depths[site][depths[site] > 0]].mean() if depths[site].any() else 0.0
-            for site in range(table.sites)
-        ]
-    )
+    own = site_losses(table)
     mean = own.mean()
     return np.clip(own / mean, _LEAST, _MOST) if mean > 0 else np.ones(table.sites)
 

@@ -29,6 +29,8 @@ PARTS: Final = (0.25, 1.0)
 """At which parts of the largest rate a class is fitted."""
 
 ASKED = 60  # exchanges in a run
+QUIET = 4  # runs without other traffic beside one with: every class is set against them, so their chance counts in all
+SCARCE = 3  # a flood's run takes fifty times as long, and is made in one round of so many
 LEAN = 300.0  # messages: a depth with fewer leans on all depths
 _ROUND = 300.0  # s; a run is a whole number of them, as 5-minute values are
 
@@ -114,7 +116,11 @@ def fit_burdens(
     seed: int = 0,
     step: Callable[[], None] = lambda: None,
 ) -> BurdenTable:
-    """The burdens of a kind of mesh; ``step`` is called after each site. Same arguments, same table."""
+    """The burdens of a kind of mesh; ``step`` is called after each site. Same arguments, same table.
+
+    ``rounds``: runs of a class on a site; :data:`QUIET` times as many have none beside them, and one in :data:`SCARCE`
+    a flood.
+    """
     need(sites >= 1 and rounds >= 1, "statistics need a site and a round")
     whole = setting.resolved()
     kinds = {(name, part): _only(name, part) for name in TRAFFIC_CLASSES for part in PARTS}
@@ -126,9 +132,11 @@ def fit_burdens(
         net = network(received, site.seed, mode_name=whole.mode, spread=whole.retry_spread_s)
         for turn in range(rounds):
             own = int(salt(seed, "burden", number, turn))
-            quiet.append(run_with(whole, net, TrafficSetting(), own))
+            seeds = (own, *(int(salt(own, "quiet", again)) for again in range(1, QUIET)))
+            quiet += [run_with(whole, net, TrafficSetting(), each) for each in seeds]
             for kind, traffic in kinds.items():
-                runs[kind].append(run_with(whole, net, traffic, own))
+                if kind[0] != FLOODED or turn % SCARCE == 0:
+                    runs[kind].append(run_with(whole, net, traffic, own))
         step()
     every = [*quiet, *(run for those in runs.values() for run in those)]
     hops = 1 + max(int(run.reading.hops.max()) for run in every)
@@ -161,12 +169,11 @@ def _burden(name: str, part: float, quiet: list[Run], busy: list[Run], hops: int
     exchange, exchange_delay = _grown([r.exchange for r in quiet], [r.exchange for r in busy], hops, codes)
     own = [run.others[name] for run in busy]
     lost, sent = _lost(own, hops, codes)
-    seconds = sum(run.seconds for run in busy)
-    more = sum(run.busiest for run in busy) - sum(run.busiest for run in quiet)
+    more = float(np.mean([run.busiest for run in busy]) - np.mean([run.busiest for run in quiet]))
     return Burden(
         rate=part * MOST_TRAFFIC[name],
-        air=_short(sum(run.air[name] for run in busy) / seconds),
-        busiest=_short(max(0.0, more) / seconds * 3600),
+        air=_short(sum(run.air[name] for run in busy) / sum(run.seconds for run in busy)),
+        busiest=_short(max(0.0, more) / busy[0].seconds * 3600),
         reading=_matrix(reading),
         exchange=_matrix(exchange),
         reading_delay=tuple(_short(value) for value in reading_delay),

@@ -84,6 +84,14 @@ def lost_of(way: Way) -> NDArray[np.float64]:
     return np.array(way.lost, dtype=np.float64)
 
 
+def site_losses(table: MeshTable) -> NDArray[np.float64]:
+    """By site: share of their readings that meters lose that have a way at all."""
+    lost, depths = lost_of(table.reading).sum(axis=2), table.depths()
+    return np.array(
+        [lost[site, own[own > 0]].mean() if own.any() else 0.0 for site, own in enumerate(depths)], dtype=np.float64
+    )
+
+
 def depth_text(hops: NDArray[np.int64]) -> str:
     """Hops of a site's meters as a table keeps them."""
     return "".join(_DIGITS[h] for h in hops.tolist())
