@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hil_drivers.errors import AddressError, AnswerError, IdentityError, LinkError
+from hil_drivers.errors import AnswerError, IdentityError, LinkError
 from protocols.errors import MeterBenchError
 
 
@@ -62,14 +62,6 @@ class Guard:
             self._known = False
             self._drop()
             raise
-
-
-def host_and_port(address: str, port: int) -> tuple[str, int]:
-    """``host`` or ``host:port``; raises :class:`AddressError` for what is neither."""
-    host, colon, number = address.partition(":")
-    if not host or (colon and not number.isdecimal()):
-        raise AddressError(f"{address}: no host, and no host:port")
-    return host, int(number) if colon else port
 
 
 def expect(place: str, found: DeviceIdentity, model: str | None, serial: str | None = None) -> DeviceIdentity:

@@ -14,6 +14,8 @@ from enum import Enum
 from importlib import import_module
 from typing import Any, Final, Protocol, cast
 
+from hil_drivers.addresses import AddressKind
+
 
 class Kind(Enum):
     """What an instrument is for; each kind has a capability interface of its own in this package."""
@@ -41,7 +43,7 @@ class Instrument(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """A driver: its kind, what it is for, ``module:callable``, and the keywords that the callable takes.
+    """A driver: its kind, what it is for, ``module:callable``, what it takes for an address and for keywords.
 
     ``settings`` are those that a topology may give; ``channels`` says that it is told how many channels there are.
     """
@@ -49,6 +51,7 @@ class Driver:
     kind: Kind
     title: str
     factory: str
+    address: AddressKind
     settings: tuple[str, ...] = ()
     channels: bool = False
 
@@ -62,25 +65,35 @@ def open_instrument(driver: str, address: str, settings: Mapping[str, Any]) -> I
 _SOURCE: Final = ("model", "rating", "timeout_s")
 
 DRIVERS: Final[Mapping[str, Driver]] = {
-    "kikusui-pcr": Driver(Kind.SOURCE, "Kikusui PCR", "hil_drivers.sources.kikusui:KikusuiPcr", _SOURCE),
-    "nf-ec": Driver(Kind.SOURCE, "NF EC and DP", "hil_drivers.sources.nf:NfEc", _SOURCE),
-    "chroma-615xx": Driver(Kind.SOURCE, "Chroma 61500 and 61600", "hil_drivers.sources.chroma:Chroma615", _SOURCE),
+    "kikusui-pcr": Driver(
+        Kind.SOURCE, "Kikusui PCR", "hil_drivers.sources.kikusui:KikusuiPcr", AddressKind.VISA, _SOURCE
+    ),
+    "nf-ec": Driver(Kind.SOURCE, "NF EC and DP", "hil_drivers.sources.nf:NfEc", AddressKind.VISA, _SOURCE),
+    "chroma-615xx": Driver(
+        Kind.SOURCE, "Chroma 61500 and 61600", "hil_drivers.sources.chroma:Chroma615", AddressKind.VISA, _SOURCE
+    ),
     "keysight-68xx": Driver(
-        Kind.SOURCE, "Keysight 68xx and AC68xx", "hil_drivers.sources.keysight:Keysight68", _SOURCE
+        Kind.SOURCE, "Keysight 68xx and AC68xx", "hil_drivers.sources.keysight:Keysight68", AddressKind.VISA, _SOURCE
     ),
     "yokogawa-wt": Driver(
         Kind.ANALYSER,
         "Yokogawa WT",
         "hil_drivers.analysers.yokogawa:YokogawaWt",
+        AddressKind.VISA,
         ("model", "elements", "functions", "timeout_s"),
     ),
     "chroma-638xx": Driver(
-        Kind.LOAD, "Chroma 63800", "hil_drivers.loads.chroma:Chroma638", ("model", "amps_max", "timeout_s")
+        Kind.LOAD,
+        "Chroma 63800",
+        "hil_drivers.loads.chroma:Chroma638",
+        AddressKind.VISA,
+        ("model", "amps_max", "timeout_s"),
     ),
     "mini-circuits-telnet": Driver(
         Kind.ATTENUATOR,
         "Mini-Circuits over telnet",
         "hil_drivers.attenuators.mini_circuits:telnet",
+        AddressKind.HOST,
         ("model", "serial", "max_db", "matrix", "timeout_s"),
         channels=True,
     ),
@@ -88,16 +101,23 @@ DRIVERS: Final[Mapping[str, Driver]] = {
         Kind.ATTENUATOR,
         "Mini-Circuits over HTTP",
         "hil_drivers.attenuators.mini_circuits:http",
+        AddressKind.HOST,
         ("model", "serial", "max_db", "matrix", "timeout_s"),
         channels=True,
     ),
     "jfw": Driver(
-        Kind.ATTENUATOR, "JFW", "hil_drivers.attenuators.jfw:Jfw", ("model", "max_db", "timeout_s"), channels=True
+        Kind.ATTENUATOR,
+        "JFW",
+        "hil_drivers.attenuators.jfw:Jfw",
+        AddressKind.HOST,
+        ("model", "max_db", "timeout_s"),
+        channels=True,
     ),
     "relay-modbus": Driver(
         Kind.RELAY,
         "relays at Modbus coils",
         "hil_drivers.relays.modbus:ModbusRelay",
+        AddressKind.HOST,
         ("unit", "first_coil", "invert", "product", "settle_s", "timeout_s"),
         channels=True,
     ),
@@ -105,6 +125,7 @@ DRIVERS: Final[Mapping[str, Driver]] = {
         Kind.RELAY,
         "outlets over HTTP",
         "hil_drivers.relays.outlets:Outlets",
+        AddressKind.HOST,
         ("dialect", "user", "password", "model", "settle_s", "timeout_s"),
         channels=True,
     ),
@@ -112,6 +133,7 @@ DRIVERS: Final[Mapping[str, Driver]] = {
         Kind.BRIDGE,
         "PLC bridges that only forward",
         "hil_drivers.bridges.transparent:TransparentBridge",
+        AddressKind.METER,
         ("maker", "number", "timeout_s"),
     ),
 }

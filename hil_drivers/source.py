@@ -93,6 +93,23 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far what a source's own meters show may lie from what is set, once ``settle_s`` real seconds have passed.
+
+    Volts: ``percent`` of what is set, at least ``volts`` (an output at 0 V is never quite 0). The frequency:
+    ``hertz_percent``, where at least ``hertz_from_volts`` are set to measure it at. A phase that carries its current
+    limit but ``limit_percent`` may lie lower by it.
+    """
+
+    percent: float
+    volts: float
+    hertz_percent: float
+    hertz_from_volts: float
+    limit_percent: float
+    settle_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SourceReading:
     """What the source's own meters show, by phase; W is active power."""
 
@@ -122,10 +139,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class SourceCapabilities:
-    """What a source can do: its own envelope, phases, longest list."""
+    """What a source can do: its own envelope, phases, longest list; and how true its meters are to its settings."""
 
     phases: int
     envelope: Envelope
+    agreement: Agreement
     segments: int = 0
     can: frozenset[SourceCan] = field(default_factory=frozenset)
 
@@ -145,7 +163,7 @@ class AcSource(Protocol):
         """Ask it who it is."""
 
     def configure(self, setting: Setting, *, up_to: float = 0.0) -> None:
-        """Set what is put out, now or when the output is switched on; read back and verified.
+        """Set what is put out, now or when the output is switched on; read back and verified. Ends a list.
 
         With the output off, the range is one that also holds the voltage ``up_to`` which it will be raised to later.
         """
@@ -166,7 +184,7 @@ class AcSource(Protocol):
         """Where the list is."""
 
     def abort(self) -> None:
-        """End the list; the setting in force holds again."""
+        """End the list, or leave one that has ended; the setting in force holds again."""
 
     def clear_protection(self) -> None:
         """Switch the output off, then release a protection: clearing alone may give the output back."""

@@ -194,13 +194,15 @@ def release(
 
 @app.command()
 def measure(ctx: typer.Context, place: PlaceName, as_json: AsJson = False) -> None:
-    """Show what the instruments of a place read; needs no lease."""
+    """Show what the instruments of a place read; needs no lease. Exit code 3 when all of them only tell errors."""
     told = ctx.obj.ask(Measure(place))
     if as_json:
         echo_json(told)
-        return
-    rows = [(kind, name, plain(value)) for kind, values in told.items() for name, value in values.items()]
-    print_table(("instrument", "what", "value"), rows)
+    else:
+        rows = [(kind, name, plain(value)) for kind, values in told.items() for name, value in values.items()]
+        print_table(("instrument", "what", "value"), rows)
+    if told and all("error" in values for values in told.values()):
+        raise typer.Exit(BenchFault.exit_code)
 
 
 @app.command()

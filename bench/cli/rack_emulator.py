@@ -65,7 +65,12 @@ def fault(
         int | None, typer.Option(min=1, help="How often a fault of the wire shows. [default: until it is ended]")
     ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="How late a late answer is, in real seconds.")] = 1.0,
+    as_json: AsJson = False,
 ) -> None:
     """Let an instrument of an emulated rack fail, as long as `bench rack emulate` runs."""
-    EmulatorClient(ctx.obj.folder).fault(instrument, None if kind == _NONE else kind, times=times, seconds=seconds)
-    typer.echo(f"{instrument}: {kind}")
+    begun = None if kind == _NONE else kind
+    EmulatorClient(ctx.obj.folder).fault(instrument, begun, times=times, seconds=seconds)
+    if as_json:
+        echo_json({"instrument": instrument, "fault": begun, "times": times, "seconds": seconds})
+    else:
+        typer.echo(f"{instrument}: {kind}")

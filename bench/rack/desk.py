@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from bench.errors import InputError
 from bench.rack.audit import Audit
 from bench.rack.doctor import look_at
-from bench.rack.errors import LeaseDeniedError
+from bench.rack.errors import LeaseDeniedError, OutputError
 from bench.rack.inventory import Inventory, taps
 from bench.rack.journal import Journal, JournalError
 from bench.rack.leases import Armed, Ending, Health, Lease
@@ -259,7 +259,7 @@ class Desk:
 
     @contextlib.contextmanager
     def _noticed(self, owner: str, place: str, what: str) -> Iterator[None]:
-        """An instrument that does not answer, or is another one, tells on the health of the place."""
+        """What tells on the health of the place: an instrument silent, another one, or at something else."""
         try:
             yield
         except IdentityError as error:
@@ -267,6 +267,9 @@ class Desk:
             raise
         except (LinkError, AnswerError, OSError) as error:
             self.ledger.find(owner, place, "silent", f"{what}: {error}")
+            raise
+        except OutputError as error:
+            self.ledger.find(owner, place, "doubt", f"{what}: {error}")
             raise
 
     @contextlib.contextmanager

@@ -1,20 +1,27 @@
-"""The doctor: does each instrument answer, is it the one, and can it do what the topology asks of it?"""
+"""The doctor: does each instrument answer, is it the one, and can it do what the topology asks of it?
+
+An instrument that has been restarted is sound, and the connection to it is dead all the same: a lost link is tried once
+anew before it counts.
+"""
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from bench.rack.fitness import Found
 from bench.rack.inventory import Inventory
 from bench.rack.sequencer import Open
-from hil_drivers.errors import IdentityError, InstrumentError
+from hil_drivers.errors import IdentityError, InstrumentError, LinkError
 from hil_drivers.registry import Instrument, Kind
 from hil_drivers.relay import Relay
 from hil_drivers.source import AcSource
 from protocols.errors import MeterBenchError
+
+T = TypeVar("T")
 
 _PATIENCE = 10.0
 """Real seconds that one instrument may take."""
@@ -74,11 +81,19 @@ def _look(inventory: Inventory, name: str, opened: Open) -> Finding:
 
 def _identity(instrument: Instrument, words: str | None) -> str:
     try:
-        return str(instrument.identity())
+        return str(_anew(instrument.identity))
     except InstrumentError as error:
         if words is not None:
             raise
         return f"cannot say ({error})"
+
+
+def _anew(ask: Callable[[], T]) -> T:
+    """An answer; over a new link, which drivers make by themselves, where the one that there was is lost."""
+    try:
+        return ask()
+    except LinkError:
+        return ask()
 
 
 def _without_supply(inventory: Inventory, bridge: str, opened: Open) -> str | None:
@@ -88,11 +103,13 @@ def _without_supply(inventory: Inventory, bridge: str, opened: Open) -> str | No
         if wiring.bridge is None or wiring.bridge.instrument != bridge:
             continue
         try:
-            if wiring.source is not None and not cast(AcSource, opened(wiring.source.instrument)).is_on():
-                return place.id
+            if wiring.source is not None:
+                source = cast(AcSource, opened(wiring.source.instrument))
+                if not _anew(source.is_on):
+                    return place.id
             if wiring.relay is not None:
                 relay = cast(Relay, opened(wiring.relay.instrument))
-                return None if relay.get(wiring.relay.channel) else place.id
+                return None if _anew(functools.partial(relay.get, wiring.relay.channel)) else place.id
         except (MeterBenchError, OSError):  # that instrument has a finding of its own
             return None
     return None
@@ -121,7 +138,7 @@ def _shortcomings(inventory: Inventory, name: str, instrument: Any) -> Iterator[
 def look_at(name: str, opened: Open) -> tuple[Found, str]:
     """What an instrument's answer says of the places that it is wired to."""
     try:
-        opened(name).identity()
+        _anew(opened(name).identity)
     except IdentityError as error:
         return "stranger", str(error)
     except InstrumentError:

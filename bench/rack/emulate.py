@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
-import re
 import time
 from typing import Any, Final
 
@@ -21,9 +19,10 @@ from bench.errors import InputError
 from bench.rack.emulated_meters import EmulatedMeters, radio_paths
 from bench.rack.inventory import Inventory, inventory_of, taps
 from bench.record.scratch import scratch
+from bench.topology.addresses import can_be_emulated_at, place_of
 from bench.topology.load import load_topology
 from bench.topology.rack import Emulation, Place
-from hil_drivers.registry import Kind
+from hil_drivers.registry import DRIVERS, Kind
 from protocols.errors import MeterBenchError
 from twins.clock import ClockSpec, make_clock
 from twins.plan import FleetPlan
@@ -45,7 +44,6 @@ than its emulation stays (:mod:`bench.rack.emulate_process`)."""
 
 _NAP: Final = 0.1
 _BOXES: Final = (Kind.ATTENUATOR, Kind.RELAY)
-_ADDRESS: Final = re.compile(r"(?:TCPIP\d*::(?P<visa>[^:]+)::(?P<visa_port>\d+)::SOCKET|(?P<host>[^:]+):(?P<port>\d+))")
 
 
 class EmulateSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,15 +217,11 @@ class EmulatedRack:
         return list(self.inventory.wired(places, Kind.SOURCE))
 
     def _address(self, name: str) -> tuple[str, int]:
-        found = _ADDRESS.fullmatch(self.inventory.instruments[name].address)
+        described = self.inventory.instruments[name]
         where = self.inventory.line("instruments", name, "address")
-        if found is None:
+        host, port = place_of(DRIVERS[described.driver].address, described.address)
+        if host is None or port is None:
             raise InputError(f"{where}: {name} is emulated only at TCPIP::address::port::SOCKET or address:port")
-        host, port = found["visa"] or found["host"], int(found["visa_port"] or found["port"])
-        try:
-            local = ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            local = False
-        if not local:
+        if not can_be_emulated_at(host):
             raise InputError(f"{where}: {host} is no loopback address; what answers there is not emulated")
         return host, port

@@ -11,6 +11,12 @@ class LeaseDeniedError(MeterBenchError):
     exit_code = 4
 
 
+class OutputError(MeterBenchError):
+    """A source measures something else at its output than it was set to."""
+
+    exit_code = 3
+
+
 class SafeStateError(MeterBenchError):
     """The safe state was not reached, or could not be proved; the message says what to look at."""
 

@@ -5,7 +5,8 @@ What is found:
 * *answered*: all its instruments answer, and are those that the topology describes (a health round).
 * *silent*: an instrument does not answer (a health round, or a command).
 * *stranger*: another instrument answers than the one described.
-* *doubt*: whoever used it was cut off: gateway or dead-man ended the use.
+* *doubt*: whoever used it was cut off: gateway or dead-man ended the use; or its source puts out something else than it
+  was set to.
 * *unsafe*: its safe state was not reached, or could not be proved.
 * *late*: a safe state that had not been proved now is.
 

@@ -2,7 +2,7 @@
 
 The envelope holds for each segment, and its volts per second for each ramp; a segment that is no ramp jumps, as dips
 and interruptions are meant to. Behind the list what was set before holds again: where the list does not end there, one
-more short segment goes back.
+more short segment goes back. A list that is over is left: else its last point would hide all that is set later.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from bench.errors import InputError
+from bench.rack.agreement import settled
 from bench.rack.envelopes import Envelope
 from bench.rack.messages import Play
 from bench.rack.rig import Rig, refuse_while_playing
@@ -46,13 +47,20 @@ class Playing:
         self._deadline = time.monotonic() + self._seconds + _LATE_S
 
     def look(self) -> None:
-        """See whether the list is over. Raises InstrumentError for one that was cut short or never ends."""
+        """See whether the list is over, and leave it then.
+
+        Raises InstrumentError for one that was cut short or never ends, OutputError when what was set before does not
+        hold again behind it.
+        """
         playing = self._rig.write(self._source.progress).state is not PlayState.IDLE
         if playing and time.monotonic() > self._deadline:
             self._rig.write(self._source.abort)
             raise InstrumentError(f"{self._name} still plays {_LATE_S:g} s after the end of its segments; it was ended")
         if not playing and not self._rig.write(self._source.is_on):
             raise InstrumentError(f"the segments were cut short: the output of {self._name} is off")
+        if not playing:
+            self._rig.write(self._source.abort)
+            settled(self._name, self._source)
         self.over = not playing
 
     def _checked(self, asked: Play) -> list[Segment]:

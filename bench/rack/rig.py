@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from bench.errors import InputError
+from bench.rack.agreement import settled
 from bench.rack.envelopes import RAMP_STEP, Envelope, tightest
 from bench.rack.inventory import Inventory, taps
 from bench.rack.messages import Attenuate, Integrate, Load, Power, Source
@@ -76,7 +77,10 @@ class Rig:
         )
 
     def source(self, asked: Source) -> dict[str, Any]:
-        """Source off, off with a tripped protection released, or on by a ramp to these values; what it reads then."""
+        """Source off, off with a tripped protection released, or on by a ramp to these values; what it reads then.
+
+        Raises OutputError when it then measures something else at its output.
+        """
         source = self.source_here()
         if asked.action != "on":
             self.write(source.safe if asked.action == "off" else source.clear_protection)
@@ -91,6 +95,8 @@ class Rig:
             if isinstance(source, Watchdog):
                 self.write(lambda: source.arm_watchdog(self.inventory.rack.safe_state.watchdog_seconds))
             self._ramp(source, envelope, target)
+            reading = settled(self.tap(Kind.SOURCE).instrument, source)
+            return {"on": source.is_on(), **dataclasses.asdict(reading)}
         return {"on": source.is_on(), **dataclasses.asdict(source.reading())}
 
     def _ramp(self, source: AcSource, envelope: Envelope, target: Setting) -> None:

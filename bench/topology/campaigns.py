@@ -212,6 +212,6 @@ class Campaigns(Table):
     )
 
     @property
-    def each(self) -> tuple[Campaign, ...]:
-        """The campaigns."""
-        return (self.collection, self.metrology, self.field_sweep, self.five_minute, self.capacity, self.outage)
+    def by_name(self) -> dict[str, Campaign]:
+        """The campaigns, by their keys in a topology."""
+        return {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}

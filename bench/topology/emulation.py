@@ -5,15 +5,14 @@ Everything of an emulated rack is on this machine, and its meters are twins of t
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from bench.errors import InputError
 from bench.meters.directory import endpoint_of_url
+from bench.topology.addresses import LOOPBACK, can_be_emulated_at
 from bench.topology.defects import HiddenErrorDefect, index_of
 from bench.topology.problems import Fault
-from bench.topology.rack_checks import is_loopback
 from protocols.wisun.skstack.dialect import DIALECTS as TEXT_DIALECTS
 from twins.plan import meter_id
 from twins.serving.endpoint import Endpoint
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _AUTO: Final = "auto"
 _DIALECTS: Final = (*TEXT_DIALECTS, "J11")
-_LOOPBACK: Final = "give an IPv4 address of 127.0.0.0/8, or remove emulation"
 _PHASES: Final = {"LV": (1, 2), "HV": (3,)}
 _SPOKEN: Final = {
     "LV": ("dlms", "echonet", "modbus", "optical", "modbus-rtu"),
@@ -68,10 +66,6 @@ def check_emulation(rack: Rack) -> Iterator[Fault]:
     """Faults of what is emulated: what is elsewhere, and what no emulated meter has."""
     if rack.emulation is None:
         return
-    for position, instrument in enumerate(rack.instruments):
-        if not is_loopback(instrument.address):
-            at = ("instruments", position, "address")
-            yield Fault(at, "is not on this machine, where all of an emulated rack is", _LOOPBACK)
     lines: dict[str, str] = {}  # serial ports and the places that have them
     first: tuple[int | None, str] | None = None  # port of ECHONET Lite and the place that has it
     for position, place in enumerate(rack.places):
@@ -88,8 +82,8 @@ def check_emulation(rack: Rack) -> Iterator[Fault]:
                     yield Fault(reader, "is not a place for an emulated line", "give a path in another folder")
                 elif user != f"{place.id} by {endpoint.protocol}":
                     yield Fault(reader, f"is the line of {user}", "give each emulated meter a line of its own")
-            elif not _is_loopback(endpoint.address):
-                yield Fault(reader, "is not on this machine, where all of an emulated rack is", _LOOPBACK)
+            elif not can_be_emulated_at(endpoint.address):
+                yield Fault(reader, "is not on this machine, where all of an emulated rack is", LOOPBACK)
             elif endpoint.protocol == "echonet":
                 first = first or (endpoint.port, place.id)
                 if endpoint.port != first[0]:
@@ -146,10 +140,3 @@ def _emulated_stick(place: Place, at: tuple[str | int, ...]) -> Iterator[Fault]:
     if stick.dialect == _AUTO:
         right = f"give {', '.join(_DIALECTS)}"
         yield Fault((*at, "stick", "dialect"), "an emulated stick has to know what it speaks", right)
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return ipaddress.IPv4Address(host or "").is_loopback
-    except ValueError:
-        return False

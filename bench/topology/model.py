@@ -247,16 +247,19 @@ class Topology(Table):
     @field_validator("rack")
     @classmethod
     def _real_instruments_live_in_real_time(cls, rack: Rack | None, info: ValidationInfo) -> Rack | None:
-        clocks = [info.data.get("clock"), *(each.clock for each in info.data.get("campaigns", Campaigns()).each)]
-        modes = {clock.mode for clock in clocks if clock is not None}
-        if rack is not None and modes - {"wall"}:
-            right = "set clock.mode to wall; only what answers on a loopback address can follow another clock"
-            faults = [
-                Fault(("instruments", position, "address"), "is not on this machine, so it lives in real time", right)
-                for position, instrument in enumerate(rack.instruments)
-                if not is_loopback(instrument.address)
-            ]
-            if "virtual" in modes:
+        campaigns = info.data.get("campaigns", Campaigns()).by_name
+        clocks = {"clock": info.data.get("clock")} | {
+            f"campaigns.{n}.clock": each.clock for n, each in campaigns.items()
+        }
+        modes = {name: clock.mode for name, clock in clocks.items() if clock is not None and clock.mode != "wall"}
+        if rack is not None and modes:
+            keys = " and ".join(f"{name}.mode" for name in modes)
+            right = f"set {keys} to wall; only what answers on a loopback address can follow another clock"
+            away = [at for at, instrument in enumerate(rack.instruments) if not is_loopback(instrument.address)]
+            others = f", as {len(away) - 1} more do" if len(away) > 1 else ""
+            what = f"is not on this machine, so it lives in real time{others}"
+            faults = [Fault(("instruments", position, "address"), what, right) for position in away[:1]]
+            if "virtual" in modes.values():
                 what, right = "no rack can follow virtual time", "set clock.mode to scaled or wall, or remove the rack"
                 faults.append(Fault((), what, right, on_key=True))
             if faults:

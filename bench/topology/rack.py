@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from bench.topology.addresses import check_addresses
 from bench.topology.base import SLUG, Number, Table, WholeNumber
 from bench.topology.bridges import check_bridges
 from bench.topology.bus import is_file
@@ -76,7 +77,7 @@ class _Instrument(Table):
     driver: str
     address: str = Field(
         pattern=ADDRESS,
-        description="Where it is, as its driver expects it: a VISA resource, host:port or http://host:port.",
+        description="Where it is, as its driver expects it: a VISA resource, or host:port.",
         examples=["TCPIP::192.168.10.11::5025::SOCKET"],
     )
     identity: str | None = Field(
@@ -372,7 +373,7 @@ class Rack(Table):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        checks = (check_rack, check_limits, check_readers, check_bridges, check_emulation)
+        checks = (check_rack, check_addresses, check_limits, check_readers, check_bridges, check_emulation)
         faults = [fault for check in checks for fault in check(self)]
         if faults:
             reject(*faults)

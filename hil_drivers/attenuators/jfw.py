@@ -22,9 +22,10 @@ import re
 from collections import deque
 from typing import Final
 
+from hil_drivers.addresses import host_and_port
 from hil_drivers.attenuator import AttenuatorCapabilities, Stepped, all_to_maximum
 from hil_drivers.errors import AnswerError, InstrumentError
-from hil_drivers.guard import DeviceIdentity, Guard, expect, host_and_port
+from hil_drivers.guard import DeviceIdentity, Guard, expect
 from hil_drivers.lines import LineLink
 
 PORT: Final = 3001

@@ -27,9 +27,10 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol, TypedDict, Unpack
 
+from hil_drivers.addresses import host_and_port
 from hil_drivers.attenuator import AttenuatorCapabilities, Stepped, all_to_maximum
 from hil_drivers.errors import AddressError, AnswerError, IdentityError, InstrumentError
-from hil_drivers.guard import DeviceIdentity, Guard, expect, host_and_port
+from hil_drivers.guard import DeviceIdentity, Guard, expect
 from hil_drivers.lines import LineLink
 from hil_drivers.web import Request, WebLink
 from protocols.errors import MeterBenchError

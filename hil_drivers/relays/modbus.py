@@ -26,8 +26,9 @@ from typing import Any, Final
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
+from hil_drivers.addresses import host_and_port
 from hil_drivers.errors import AnswerError, InstrumentError, LinkError
-from hil_drivers.guard import DeviceIdentity, Guard, all_of, expect, host_and_port
+from hil_drivers.guard import DeviceIdentity, Guard, all_of, expect
 from hil_drivers.relay import RelayCapabilities, check_channel, followed, word
 
 PORT: Final = 502

@@ -26,8 +26,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hil_drivers.addresses import host_and_port
 from hil_drivers.errors import AddressError, AnswerError, InstrumentError
-from hil_drivers.guard import DeviceIdentity, Guard, all_of, expect, host_and_port
+from hil_drivers.guard import DeviceIdentity, Guard, all_of, expect
 from hil_drivers.relay import RelayCapabilities, check_channel, followed, word
 from hil_drivers.web import Request, WebLink
 

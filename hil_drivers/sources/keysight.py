@@ -9,7 +9,8 @@
 
 From guides and public drivers (rack-instruments §1.2 to §1.4, §8): INST:NSEL, coupled commands, lists with slews, INIT,
 ABOR; ``OUTP:PROT:CLE`` gives the output back as it was before the fault, and a list runs on behind a tripped
-protection, so everything is switched off before it is cleared. By memory, **unverified**: PHAS of the three-phase
+protection, so everything is switched off before it is cleared. A list that has ended is left by ABOR and the modes FIX:
+until then its last point may hide what is set. By memory, **unverified**: PHAS of the three-phase
 models, STAT:OPER:COND bit 3, STAT:QUES:COND, SYST:REM, what stands after the last point, and the watchdog's words
 (they are those of the DC families).
 """
@@ -58,9 +59,8 @@ class Keysight68(ScpiSource):
 
     def words_to_play(self, segments: Sequence[Segment], repeat: int, before: Setting) -> list[str]:
         """Lists of targets; a ramp is a slew that needs just its segment's time."""
-        lines = ["ABOR", "TRIG:TRAN:SOUR IMM", "LIST:STEP AUTO", f"LIST:COUN {repeat}"]
-        lines += ["VOLT:MODE LIST;:VOLT:SLEW:MODE LIST", "FREQ:MODE LIST;:FREQ:SLEW:MODE LIST"]
-        whole = ":INST:COUP ALL;:" if self.rating.phases > 1 else ""
+        whole = self._whole()
+        lines = ["ABOR", "TRIG:TRAN:SOUR IMM", "LIST:STEP AUTO", f"LIST:COUN {repeat}", *self._modes("LIST")]
         hertz = [part.setting.hertz for part in segments]
         lines += [
             f"{whole}LIST:DWEL {listed([part.seconds for part in segments])}",
@@ -73,8 +73,17 @@ class Keysight68(ScpiSource):
         return [*lines, "INIT"]
 
     def words_to_abort(self) -> list[str]:
-        """All transients."""
-        return ["ABOR"]
+        """All transients; then what is set holds, and no list."""
+        return ["ABOR", *self._modes("FIX")]
+
+    def _modes(self, mode: str) -> list[str]:
+        """All that a list of ours moves, in this mode, in all phases."""
+        whole = self._whole()
+        return [f"{whole}{what}:MODE {mode};:{what}:SLEW:MODE {mode}" for what in ("VOLT", "FREQ")]
+
+    def _whole(self) -> str:
+        """The words that make what follows of them hold for all phases; single-phase models have none."""
+        return ":INST:COUP ALL;:" if self.rating.phases > 1 else ""
 
     def ask_progress(self) -> Progress:
         """Running or not; points are not told."""

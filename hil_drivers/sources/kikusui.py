@@ -10,7 +10,8 @@
 From its manual (rack-instruments §1.2 to §1.4): OUTP, MEAS, the fields of ``PROG:EDIT``, ``PROG:STEP:STAR``,
 ``PROG:LOOP``, lines of at most 128 characters. By memory, **unverified**: VOLT, VOLT:RANG, FREQ, CURR, OUTP:PROT:CLE,
 STAT:QUES:COND, and the words that begin, end and ask for a programme (``INIT:SEQ5``, ``ABOR``, ``PROG:STAT?``).
-Programmes need an LE or LE2.
+Programmes need an LE or LE2. Whether a programme that has ended is left by ``ABOR`` alone is not verified either: the
+PCR has no word for a fixed mode that is known.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class KikusuiPcr(ScpiSource):
         return [*lines, f"PROG:STEP:STAR 1;END {len(segments)}", f"PROG:LOOP {repeat}", "INIT:SEQ5"]
 
     def words_to_abort(self) -> list[str]:
-        """All sequences."""
+        """All sequences, those that have ended too."""
         return ["ABOR"]
 
     def words_to_take_remote(self) -> list[str]:

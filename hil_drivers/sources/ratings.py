@@ -9,7 +9,26 @@ from importlib import resources
 import msgspec
 
 from hil_drivers.converted import converted
-from hil_drivers.source import Envelope, SourceCan, SourceCapabilities
+from hil_drivers.source import Agreement, Envelope, SourceCan, SourceCapabilities
+
+
+class Likeness(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tolerances of :class:`~hil_drivers.source.Agreement`, and where they come from."""
+
+    percent: float
+    volts: float
+    hertz_percent: float
+    hertz_from_volts: float
+    limit_percent: float
+    settle_s: float
+    source: str
+    verified: bool
+
+    @property
+    def agreement(self) -> Agreement:
+        """As drivers show it."""
+        figures = (self.percent, self.volts, self.hertz_percent, self.hertz_from_volts, self.limit_percent)
+        return Agreement(*figures, self.settle_s)
 
 
 class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,6 +40,7 @@ class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hertz: tuple[float, float]
     segments: int
     slew: float
+    agreement: Likeness
     source: str
     verified: bool
     reach: tuple[float, ...] = ()
@@ -34,7 +54,8 @@ class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What a source with this rating can do within an envelope."""
         volts = self.volts_of_ranges[-1][1]
         own = Envelope(volts, self.hertz[0], self.hertz[1], self.amps, self.slew)
-        return SourceCapabilities(self.phases, own.tightest(envelope) if envelope else own, self.segments, can)
+        own = own.tightest(envelope) if envelope else own
+        return SourceCapabilities(self.phases, own, self.agreement.agreement, self.segments, can)
 
 
 class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -64,6 +64,8 @@ class ScpiSource(ABC):
         self.rating: Rating = changed(ratings()[self.dialect], changes)
         self.capabilities: SourceCapabilities = self.rating.capabilities(self.can, envelope)
         self.setting: Setting | None = None
+        self._list_may_stand = True  # who had it before may have left one
+        self._list_ends: Setting | None = None
         self.session = Session(address, family=self.family, model=model, timeout_s=timeout_s)
 
     def identity(self) -> InstrumentIdentity:
@@ -71,12 +73,16 @@ class ScpiSource(ABC):
         return self.session.identity()
 
     def configure(self, setting: Setting, *, up_to: float = 0.0) -> None:
-        """Set what is put out, in a range that holds ``up_to`` V too; checked before, read back after."""
+        """Set what is put out, in a range that holds ``up_to`` V too; checked before, read back after.
+
+        A list that has been played is left before: at many sources its last point hides every setting.
+        """
         check_setting(setting, self.capabilities)
         whole = self._all_phases(setting)
 
         def job() -> None:
             reach = self._new_range(max(up_to, *(phase.volts for phase in whole.phases)))
+            self._leave_list()
             self.session.write(*self.words_for(whole, reach))
             self._verify(whole)
             self.setting = whole
@@ -108,6 +114,7 @@ class ScpiSource(ABC):
             if self.setting is None:
                 raise InstrumentError("nothing has been configured: a list needs a setting to begin and end at")
             whole = [Segment(self._all_phases(part.setting), part.seconds, part.ramp) for part in segments]
+            self._list_may_stand, self._list_ends = True, whole[-1].setting
             self.session.write(*self.words_to_play(whole, repeat, self.setting))
 
         self.session.run(job)
@@ -117,8 +124,13 @@ class ScpiSource(ABC):
         return self.session.run(self.ask_progress)
 
     def abort(self) -> None:
-        """End the list."""
-        self.session.write(*self.words_to_abort())
+        """End the list, and go back to the fixed mode."""
+
+        def job() -> None:
+            self.session.write(*self.words_to_abort())
+            self._list_may_stand, self._list_ends = False, None
+
+        self.session.run(job)
 
     def clear_protection(self) -> None:
         """Off first, then release: clearing alone may give the output back."""
@@ -155,7 +167,7 @@ class ScpiSource(ABC):
 
     @abstractmethod
     def words_to_abort(self) -> list[str]:
-        """The lines that end a list; harmless when none runs."""
+        """The lines that end a list and go back to the fixed mode; harmless when none runs, or none was played."""
 
     @abstractmethod
     def ask_progress(self) -> Progress:
@@ -193,6 +205,16 @@ class ScpiSource(ABC):
         if smallest < now:
             return None
         raise InstrumentError(f"{self.session.address}: {volts:g} V need another range: switch the output off before")
+
+    def _leave_list(self) -> None:
+        """Back to the fixed mode, without a step: where the list ended elsewhere, its last point is set first."""
+        if not self._list_may_stand:
+            return
+        ends, now = self._list_ends, self.setting
+        if ends is not None and (now is None or (ends.phases, ends.hertz) != (now.phases, now.hertz)):
+            self.session.write(*self.words_for(ends, None))
+        self.abort()
+        self._list_may_stand = False
 
     def _all_phases(self, setting: Setting) -> Setting:
         missing = self.rating.phases - len(setting.phases)

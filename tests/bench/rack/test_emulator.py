@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -87,7 +88,8 @@ def test_the_process_of_a_run_serves_and_ends_in_order(tmp_path: Path) -> None:
         except EmulatorError:
             return False
 
-    with process:
+    with process, contextlib.ExitStack() as ends:
+        ends.callback(process.kill)  # whatever fails here
         eventually(answers, 30.0)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
@@ -97,7 +99,8 @@ def test_the_process_of_a_run_serves_and_ends_in_order(tmp_path: Path) -> None:
 def test_the_commands(tmp_path: Path) -> None:
     path, folder = topology(tmp_path), tmp_path / "state"
     command = rack_command(folder, "emulate", str(path), "--json")
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as emulating:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as emulating, contextlib.ExitStack() as ends:
+        ends.callback(emulating.kill)  # whatever fails here
         assert emulating.stdout is not None
         ready = msgspec.json.decode(emulating.stdout.readline())
         assert ready["ready"] and len(ready["meters"]["TWN000000000000"]) == 4
@@ -105,6 +108,8 @@ def test_the_commands(tmp_path: Path) -> None:
         for words, code, said in (
             (("source-1", "silence"), 0, "source-1: silence"),
             (("source-1", "none"), 0, "source-1: none"),
+            (("load-1", "silence", "--times", "2", "--json"), 0, '"instrument":"load-1"'),
+            (("load-1", "none", "--json"), 0, '"fault":null'),
             (("source-9", "silence"), EmulatorError.exit_code, "there is no instrument source-9"),
         ):
             done = run.invoke(app, ["--folder", str(folder), "fault", *words])

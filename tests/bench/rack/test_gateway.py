@@ -296,6 +296,29 @@ def test_the_commands_and_their_exit_codes(
     eventually(rack.is_safe)
 
 
+def test_a_place_of_which_nothing_can_be_measured_ends_with_3(
+    bench: Bench, rack: VirtualRack, gateway: Gateway
+) -> None:
+    def measured() -> tuple[int, dict[str, Any]]:
+        done = bench("--folder", str(gateway.folder), "measure", "lv-1", "--json")
+        return done.code, json.loads(done.out)
+
+    away = [rack.wired[name] for name in ("source", "attenuator", "relay")]
+    try:
+        for wired in away[:2]:
+            wired.close()
+        code, told = measured()
+        assert code == 0 and "error" in told["source"] and told["relay"] == {"closed": False}
+        away[2].close()
+        code, told = measured()
+        assert code == 3 and told.keys() == {"source", "attenuator", "relay"}
+        assert all(each.keys() == {"error"} for each in told.values())
+    finally:
+        for wired in away:
+            if not wired.is_open:
+                wired.open()
+
+
 def test_without_a_gateway_the_commands_say_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is `bench rack serve` running here"), client(tmp_path):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 import pytest
 
 from bench.errors import InputError
-from bench.rack.errors import LeaseDeniedError
+from bench.rack.errors import LeaseDeniedError, OutputError
 from bench.rack.messages import Integrate, Play, Segment, Source
 from hil_drivers.errors import EnvelopeError, InstrumentError, RefusedError, UnsupportedError
 from protocols.errors import MeterBenchError
 from tests.bench.rack.desks import OwnDesk, desk_of
 from tests.bench.rack.virtual import VirtualRack, eventually, virtual_rack
+from twins.rack.faults import Fault
 from twins.rack.world.circuit import Draw
+from twins.rack.world.output import Piece, Point
 
 PLAYERS = ["kikusui-pcr", "chroma-615xx", "keysight-68xx"]
 
@@ -61,6 +64,48 @@ def test_ramps_are_ramps(rack: VirtualRack, desk: OwnDesk, token: str) -> None:
         eventually(lambda: 59 < rack.volts() < 61)
         assert played.result()["segments"] == 3  # it ends where it began: nothing to add
     assert 98 < rack.volts() < 102
+
+
+@pytest.mark.parametrize("rack", PLAYERS, indirect=True)
+def test_what_is_set_after_a_list_is_put_out(rack: VirtualRack, desk: OwnDesk, token: str) -> None:
+    for volts in (0.0, 90.0):
+        desk.play("ann", Play("lv-1", token, (Segment(40.0, 0.2),)))
+        told = ask_source(desk, token, volts)
+        assert told["on"] and told["volts"][0] == pytest.approx(volts, rel=5e-3)
+        assert rack.volts() == pytest.approx(volts, abs=0.1)
+
+
+@pytest.mark.parametrize("rack", ["kikusui-pcr", "keysight-68xx"], indirect=True)
+@pytest.mark.parametrize("volts", [0.0, 90.0])
+def test_a_source_that_puts_out_something_else_is_no_success(
+    rack: VirtualRack, desk: OwnDesk, token: str, volts: float
+) -> None:
+    """As after a sequence that somebody has begun at its panel: all settings read back well."""
+    desk.ledger.set_health("ann", "lv-1", "good", "checked")
+    there = Point((70.0,), (0.0,), 50.0)
+    rack.wired["source"].call(lambda: rack.world.play((Piece(there, there, 1e-3),), 1, time.time()))
+    eventually(lambda: rack.wired["source"].call(lambda: rack.world.output.progress(time.time())) is None)
+    assert 69 < rack.volts() < 71
+    with pytest.raises(OutputError, match=rf"(70|69\.97).* V in phase 1, not {volts:g} V. Switch it off") as refused:
+        ask_source(desk, token, volts)
+    assert refused.value.exit_code == 3
+    assert desk.health("lv-1") == "unknown" and "not put out" in str(desk.place("lv-1")["reason"])
+    desk.operate("ann", token, "lv-1", "source", lambda rig: rig.source(Source("lv-1", token, "off")))
+    assert rack.volts() < 1
+    assert ask_source(desk, token, 100.0)["volts"][0] == pytest.approx(100, rel=5e-3)
+
+
+def test_a_protection_that_trips_under_a_setting_is_named(rack: VirtualRack, desk: OwnDesk, token: str) -> None:
+    rack.wired["source"].inject(Fault.TRIPPED_PROTECTION)
+    with pytest.raises(InstrumentError, match="protection has tripped") as refused:
+        ask_source(desk, token, 90.0)
+    assert refused.value.exit_code == 1
+
+
+def ask_source(desk: OwnDesk, token: str, volts: float) -> dict[str, Any]:
+    """What the source of lv-1 says after it was asked for so many volts."""
+    asked = Source("lv-1", token, "on", volts=volts)
+    return desk.operate("ann", token, "lv-1", "source", lambda rig: rig.source(asked))
 
 
 @pytest.mark.parametrize(

@@ -126,3 +126,15 @@ def test_a_real_rack_needs_no_twins(tmp_path: Path) -> None:
     path = tmp_path / "rack.yaml"
     path.write_text(text.replace("127.2.1.", "192.168.10."), encoding="utf-8")
     assert [len(place.readers) for place in read_inventory(path).places.values()] == [3, 2]
+
+
+def test_instruments_that_are_real_name_every_clock_that_they_cannot_follow_once(tmp_path: Path) -> None:
+    path = tmp_path / "rack.yaml"
+    real = SOUND.replace("  emulation: { temperature_c: 30 }\n", "").replace("127.0.0.1", "192.168.10.4")
+    begun = "campaigns:\n  metrology:\n    clock: { mode: scaled, scale: 3600, start: 2026-01-15T00:00 }\nrack:"
+    path.write_text(real.replace("rack:", begun, 1), encoding="utf-8")
+    with pytest.raises(TopologyError) as refused:
+        load_topology(path)
+    (problem,) = refused.value.problems
+    assert "is not on this machine, so it lives in real time, as 1 more do" in problem.what
+    assert "set clock.mode and campaigns.metrology.clock.mode to wall" in problem.right

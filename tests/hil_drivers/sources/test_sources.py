@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from hil_drivers.sources.scpi_source import ScpiSource
 from tests.hil_drivers.sources.dialects import DRIVERS, PLAYERS, volts
 from tests.hil_drivers.virtual_rack import VirtualRack
 from twins.rack.faults import Fault
-from twins.rack.world.circuit import Draw
+from twins.rack.world.circuit import Draw, State
 from twins.rack.world.world import WorldSpec
 
 
@@ -25,6 +26,19 @@ def opened(dialect: str, spec: WorldSpec | None = None, **settings: Any) -> Iter
             yield rack, source
         finally:
             source.close()
+
+
+class Seen:
+    """A part of the world that notes the voltage of the first phase."""
+
+    def __init__(self) -> None:
+        self.volts: list[float] = []
+
+    def until(self, state: State, now: float) -> float:
+        return math.inf
+
+    def live(self, state: State, start: float, end: float) -> None:
+        self.volts.append(abs(state.phases[0].volts))
 
 
 @pytest.fixture(params=list(DRIVERS))
@@ -134,6 +148,52 @@ def test_lists_are_repeated_and_can_be_aborted(dialect: str) -> None:
         assert rack.volts() == 100 and source.progress().state is PlayState.IDLE
         source.play([Segment(volts(80.0), 1.0)])
         assert rack.volts() == 80
+
+
+@pytest.mark.parametrize("dialect", PLAYERS)
+def test_a_list_that_has_ended_hides_no_setting(dialect: str) -> None:
+    with opened(dialect) as (rack, source):
+        source.configure(volts(100.0))
+        source.output(True)
+        for asked in (0.0, 90.0, 100.0):
+            source.play([Segment(volts(40.0), 10.0), Segment(volts(asked), 5.0)])
+            rack.pass_time(20.0)
+            source.configure(volts(asked))
+            assert rack.volts() == asked
+            source.configure(volts(asked / 2, 52.0))
+            assert rack.volts() == asked / 2
+            assert source.reading().volts[0] == pytest.approx(asked / 2, rel=2e-3)
+            assert rack.do(lambda: rack.world.state.hertz) == 52
+
+
+@pytest.mark.parametrize("dialect", PLAYERS)
+def test_a_list_that_ended_elsewhere_is_left_without_a_step(dialect: str) -> None:
+    with opened(dialect) as (rack, source):
+        source.configure(volts(100.0))
+        source.output(True)
+        source.play([Segment(volts(80.0), 10.0)])
+        rack.pass_time(20.0)
+        seen = Seen()
+        rack.do(lambda: rack.world.add(seen))
+        source.configure(volts(90.0))
+        rack.pass_time(1.0)
+        assert {round(value) for value in seen.volts} == {80, 90}
+
+
+@pytest.mark.parametrize("dialect", PLAYERS)
+def test_a_list_that_somebody_before_has_left_is_ended_by_the_first_setting(dialect: str) -> None:
+    with opened(dialect) as (rack, source):
+        source.configure(volts(100.0))
+        source.output(True)
+        source.play([Segment(volts(70.0), 10.0)])
+        rack.pass_time(20.0)
+        source.close()
+        other = DRIVERS[dialect](rack.address(dialect), timeout_s=2.0)
+        try:
+            other.configure(volts(90.0))
+        finally:
+            other.close()
+        assert rack.volts() == 90
 
 
 def test_what_a_source_cannot_play_is_refused_with_the_reason() -> None:
