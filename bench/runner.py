@@ -48,6 +48,12 @@ class Run:
         self.folder.save(self.record)
         self.progress.say(what)
 
+    def fail(self, what: str) -> Verdict:
+        """Put down why the bench itself failed; what failed first is the reason of all else."""
+        self.record.reason = self.record.reason or what
+        self.note(what)
+        return Verdict.ERROR
+
 
 class Campaign(Protocol):
     """What a run does and how it is judged. Made from a topology; all that can be refused is refused by then."""
@@ -103,15 +109,12 @@ def run_campaign(
         verdict = Verdict.ABORTED
         run.note("aborted by the user")
     except InputError as error:
-        verdict = Verdict.ERROR
-        run.note(str(error))
+        verdict = run.fail(str(error))
         raise
     except (MeterBenchError, OSError) as error:
-        verdict = Verdict.ERROR
-        run.note(f"bench error: {error}")
+        verdict = run.fail(f"bench error: {error}")
     except Exception as error:  # a fault in the bench's own code must not cost the record
-        verdict = Verdict.ERROR
-        run.note(f"bench error, please report it: {type(error).__name__}: {error}; see {folder.log_path}")
+        verdict = run.fail(f"bench error, please report it: {type(error).__name__}: {error}; see {folder.log_path}")
         with folder.log_path.open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
     finally:
@@ -145,8 +148,7 @@ def _finish(run: Run, doing: Campaign, verdict: Verdict, seconds: float) -> None
     try:
         record.measurements = doing.judge(run, seconds)
     except InputError as error:  # the disk is full, a part is damaged: the record is finished all the same
-        verdict = Verdict.ERROR
-        run.note(f"bench error: {error}")
+        verdict = run.fail(f"bench error: {error}")
     record.verdict = str(worst([verdict, *(m.verdict for m in record.measurements)]))
     record.state = "finished"
     record.ended = iso_utc(time.time())

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.night_options import COLORS, HISTORY, QUARANTINE, AsJson, HistoryFile, QuarantineFile, tell_problems
+from bench.cli.night_options import (
+    COLORS,
+    HISTORY,
+    QUARANTINE,
+    AsJson,
+    HistoryFile,
+    QuarantineFile,
+    tell_problems,
+    today,
+)
 from bench.cli.output import echo_json, print_table
 from bench.measure import EXIT_CODES, Verdict
 from bench.night.compare import compare_in
@@ -38,7 +47,7 @@ def gate(
     Ends with 0 when it passes, 1 when a rule about the product is broken, 3 when one about the bench is (whatever else
     is: the night then proves too little), 2 for bad input.
     """
-    nights, limits, entries = History(history), load_rules(rules), load_quarantine(quarantine)
+    nights, limits, entries = History(history), load_rules(rules), load_quarantine(quarantine, today())
     found, comparison = compare_in(nights, night, against)
     verdict = judge_night(found, comparison, entries, limits)
     tell_problems(nights)

@@ -5,12 +5,14 @@ Commands are imported when they are wanted: what a report needs takes longer to 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from collections.abc import Sequence
 
 import typer
 
+from bench.cli.streams import watched_streams
 from protocols.errors import MeterBenchError
 
 COMMANDS = {
@@ -60,15 +62,25 @@ def application(arguments: Sequence[str]) -> typer.Typer:
 
 def run() -> None:
     """Entry point of the console script."""
+    with watched_streams():
+        try:
+            _run_flushed()
+        except MeterBenchError as error:
+            if str(error):
+                with contextlib.suppress(MeterBenchError):  # where nothing can be told, the code tells
+                    typer.echo(str(error), err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+def _run_flushed() -> None:
+    """The command, with all that it prints written before it ends, so that it is told when that cannot be done."""
     try:
         application(sys.argv[1:])()
-    except MeterBenchError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(141)  # as a shell reports a process that SIGPIPE ended
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.night_options import QUARANTINE, AsJson, QuarantineFile
+from bench.cli.night_options import QUARANTINE, AsJson, QuarantineFile, today
 from bench.cli.output import echo_json
 from bench.errors import InputError
 from bench.measure import EXIT_CODES, Verdict
@@ -21,6 +21,7 @@ from bench.night.gate import load_rules
 from bench.night.history import History
 from bench.night.nightly import PACE, Nightly, Wish
 from bench.night.quarantine_file import load_quarantine
+from bench.night.wanted import check_places, check_tests
 from bench.topology.load import load_topology
 
 _KINDS = {"rack": frozenset({"rack"}), "twin": frozenset({"twin"}), "mixed": frozenset({"rack", "twin"})}
@@ -60,7 +61,9 @@ def nightly(
     if mode not in _KINDS:
         raise InputError(f"--mode {mode}: there is none; take {', '.join(_KINDS)}")
     loaded = load_topology(topology)
-    load_rules(rules), load_quarantine(quarantine)  # what cannot be read is told now, not in the morning
+    load_rules(rules), load_quarantine(quarantine, today())  # what cannot be read is told now, not in the morning
+    check_places(loaded, place or (), _KINDS[mode])
+    check_tests(loaded, only or ())
     abort, began = threading.Event(), time.monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: abort.set())

@@ -66,7 +66,7 @@ def add(
         },
         Entry,
     )
-    add_entry(file, entry)
+    add_entry(file, entry, begin)
     if as_json:
         echo_json(entry)
     else:
@@ -76,7 +76,8 @@ def add(
 @app.command(name="list")
 def list_entries(file: QuarantineFile = QUARANTINE, as_json: AsJson = False) -> None:
     """List the entries, those that are over too."""
-    entries, day = load_quarantine(file), today()
+    day = today()
+    entries = load_quarantine(file, day)
     if as_json:
         echo_json([{**msgspec.to_builtins(each), "holds": each.holds(day)} for each in entries])
         return
@@ -93,7 +94,7 @@ def list_entries(file: QuarantineFile = QUARANTINE, as_json: AsJson = False) -> 
 @app.command()
 def remove(test: Pattern, place: Place = "*", file: QuarantineFile = QUARANTINE, as_json: AsJson = False) -> None:
     """Take an entry out, by exactly the patterns that it was put in with."""
-    entry = remove_entry(file, test, place)
+    entry = remove_entry(file, today(), test, place)
     if as_json:
         echo_json(entry)
     else:
@@ -103,9 +104,10 @@ def remove(test: Pattern, place: Place = "*", file: QuarantineFile = QUARANTINE,
 @app.command()
 def check(file: QuarantineFile = QUARANTINE, history: HistoryFile = HISTORY, as_json: AsJson = False) -> None:
     """Name entries that are over, and entries that mean no test of the last night; ends with 1 when there are any."""
-    entries, nights = load_quarantine(file), History(history)
+    day, nights = today(), History(history)
+    entries = load_quarantine(file, day)
     last = next(nights.newest_first(), None)
-    findings = rules.check(entries, today(), None if last is None else [each.key for each in last.results])
+    findings = rules.check(entries, day, None if last is None else [each.key for each in last.results])
     tell_problems(nights)
     if as_json:
         echo_json(findings)
@@ -126,7 +128,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Say how the tests in quarantine did in a night: which pass now, and for how many nights they have."""
-    entries, nights = load_quarantine(file), History(history)
+    entries, nights = load_quarantine(file, today()), History(history)
     _, comparison = compare_in(nights, night)
     found = rules.verify(entries, comparison)
     tell_problems(nights)
@@ -149,4 +151,4 @@ def verify(
 
 
 def _until(entry: Entry, day: date) -> str:
-    return str(entry.expires) if entry.holds(day) else f"{entry.expires} over"
+    return f"{entry.expires} over" if entry.over(day) else str(entry.expires)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from bench.campaigns.collection.measure import LISTED
 from bench.cli.output import echo_json, print_table
 from bench.measure import Measurement
 from bench.record.folder import LAST, RunEntry, RunFolder, find, list_runs, state_of
@@ -105,13 +106,21 @@ def _headline(folder: RunFolder, record: RunRecord) -> list[str]:
 
 
 def _shortfall_lines(record: RunRecord) -> list[str]:
+    if record.reason:  # the bench failed: what is missing tells nothing about the meters
+        return [f"- {record.reason}"]
     lines = [f"- {sentence}" for sentence in shortfalls(record)]
     given_up = record.unrecovered
     if given_up:
         names = ", ".join(item.meter for item in given_up[:_NAMED_METERS])
-        more = f" and {numbers.count(len(given_up) - _NAMED_METERS)} more" if len(given_up) > _NAMED_METERS else ""
+        more = f" and {_more(len(given_up))}" if len(given_up) > _NAMED_METERS else ""
         lines.append(f"- values missing of {names}{more}")
     return lines
+
+
+def _more(meters: int) -> str:
+    """How many meters are not named; a record lists so many of them at most."""
+    told = f"{numbers.count(meters - _NAMED_METERS)} more"
+    return f"at least {told}" if meters >= LISTED else told
 
 
 def _folder_lines(folder: RunFolder) -> list[str]:

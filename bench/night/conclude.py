@@ -24,6 +24,7 @@ from bench.night.summary import markdown
 from bench.record.atomic import write_text
 from bench.record.model import iso_utc
 from bench.report.night_page import night_page
+from protocols.slots import jst
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def conclude(
     files that cannot be read, BenchFault when the history cannot be written.
     """
     night = folder.result()
-    entries, limits = load_quarantine(quarantine), load_rules(rules)
+    entries, limits = load_quarantine(quarantine, jst(now()).date()), load_rules(rules)
     if night is None:
         night = gathered(folder, "aborted" if cut_off else "pass", now())
         if not cut_off:

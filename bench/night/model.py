@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, datetime
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,9 @@ Outcome: TypeAlias = Literal["pass", "inconclusive", "fail", "aborted", "error",
 """*error* is the bench's own failure; *skip* means not run, with the reason in ``message``."""
 
 Kind: TypeAlias = Literal["rack", "twin"]
+FLEET: Final = "fleet"
+"""Where tests of a head-end are in the record, which collect a small fleet: beside the twin kinds, and none of them."""
+
 BAD = frozenset({"inconclusive", "fail", "aborted"})
 """Outcomes that speak against the product, or at least not for it."""
 
@@ -121,6 +124,11 @@ class Night(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     results: tuple[Result, ...] = ()
     values: tuple[Value, ...] = ()
     incidents: tuple[Incident, ...] = ()
+
+    def places(self, kind: Kind) -> set[str]:
+        """Places of the rack, or twin kinds, at which tests ran."""
+        at = {each.place for each in self.results if each.kind == kind and each.outcome != "skip"}
+        return at - {FLEET} if kind == "twin" else at
 
     def by_key(self) -> dict[Key, Result]:
         """Its results by identity."""

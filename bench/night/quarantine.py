@@ -47,7 +47,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     def holds(self, day: date) -> bool:
         """Whether it has an effect on that day."""
-        return self.added <= day <= self.expires
+        return self.added <= day and not self.over(day)
+
+    def over(self, day: date) -> bool:
+        """Whether its end has passed on that day."""
+        return day > self.expires
 
     @property
     def what(self) -> str:
@@ -98,7 +102,7 @@ def check(entries: Sequence[Entry], day: date, known: Iterable[Key] | None) -> l
     keys = None if known is None else list(known)
     found = []
     for entry in entries:
-        if day > entry.expires:
+        if entry.over(day):
             ago = (day - entry.expires).days
             text = f"ended {entry.expires} ({_days(ago)} ago): its tests count again; mend them, then remove it"
             found.append(Finding(entry=entry, problem="expired", text=text))

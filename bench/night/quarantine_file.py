@@ -34,31 +34,32 @@ class QuarantineError(InputError):
         self.problems = tuple(problems)
 
 
-def load_quarantine(path: Path) -> list[Entry]:
-    """The entries of a file; none when there is no file. Raises QuarantineError with every problem."""
-    return parse(_text(path), str(path))
+def load_quarantine(path: Path, day: date) -> list[Entry]:
+    """The entries of a file that is read on a day; none when there is no file. Raises QuarantineError with every
+    problem."""
+    return parse(_text(path), str(path), day)
 
 
-def add_entry(path: Path, entry: Entry) -> None:
-    """Append an entry to a file, which is made when it is not there.
+def add_entry(path: Path, entry: Entry, day: date) -> None:
+    """Append an entry to a file on a day; the file is made when it is not there.
 
     Raises QuarantineError when the file or the entry does not hold, InputError when the tests are in it already.
     """
     before = _text(path)
-    entries = parse(before, str(path))
+    entries = parse(before, str(path), day)
     for known in entries:
         if known.what == entry.what:
             raise InputError(f"{path}:{known.line}: {entry.what} is in quarantine already; remove that entry first")
     block = _block(entry)
-    parse(block, "the new entry")  # in words of its own, before the file is looked at
+    parse(block, "the new entry", day)  # in words of its own, before the file is looked at
     after = before if not before or before.endswith("\n") else before + "\n"
-    _replace(path, after + block, [*entries, entry])
+    _replace(path, after + block, [*entries, entry], day)
 
 
-def remove_entry(path: Path, test: str, place: str = "*") -> Entry:
-    """Take the entry with exactly these patterns out of a file. Raises InputError when there is none."""
+def remove_entry(path: Path, day: date, test: str, place: str = "*") -> Entry:
+    """Take the entry with exactly these patterns out of a file on a day. Raises InputError when there is none."""
     before = _text(path)
-    entries = parse(before, str(path))
+    entries = parse(before, str(path), day)
     meant = [each for each in entries if (each.test, each.place) == (test, place)]
     if not meant:
         there = "; ".join(each.what for each in entries) or "nothing"
@@ -67,12 +68,13 @@ def remove_entry(path: Path, test: str, place: str = "*") -> Entry:
     last = next((each.line for each in entries if each.line > gone.line), len(lines) + 1) - 1
     while last > gone.line and lines[last - 1].strip()[:1] in ("", "#"):
         last -= 1  # a comment above the next entry belongs to that one
-    _replace(path, "".join(lines[: gone.line - 1] + lines[last:]), [each for each in entries if each is not gone])
+    _replace(path, "".join(lines[: gone.line - 1] + lines[last:]), [each for each in entries if each is not gone], day)
     return gone
 
 
-def parse(text: str, file: str) -> list[Entry]:
-    """The entries in a YAML text. Raises QuarantineError with every problem."""
+def parse(text: str, file: str, day: date) -> list[Entry]:
+    """The entries in a YAML text that is read on a day: none is added later. Raises QuarantineError with every
+    problem."""
     try:
         document = read_yaml(text)
     except YamlFault as fault:
@@ -81,7 +83,7 @@ def parse(text: str, file: str) -> list[Entry]:
         Problem(file, *each.mark, str(each.path[-1]), "is given twice", "keep one of the two")
         for each in document.repeated
     ]
-    reader = _Reader(file, problems)
+    reader = _Reader(file, problems, day)
     entries = reader.entries(document.root) if document.root is not None else []
     if problems:
         raise QuarantineError(sorted(problems, key=lambda each: (each.line, each.column)))
@@ -91,8 +93,8 @@ def parse(text: str, file: str) -> list[Entry]:
 class _Reader:
     """Reads entries out of a tree; ``problems`` grows."""
 
-    def __init__(self, file: str, problems: list[Problem]) -> None:
-        self.file, self.problems = file, problems
+    def __init__(self, file: str, problems: list[Problem], day: date) -> None:
+        self.file, self.problems, self.day = file, problems, day
 
     def entries(self, root: Node) -> list[Entry]:
         if root.value is None:
@@ -122,6 +124,10 @@ class _Reader:
         if len(self.problems) > told:
             return None
         entry = Entry(**fields, line=node.mark.line)
+        if entry.added > self.day:
+            mark, what = node.value["added"].mark, f"{entry.added} is in the future: today is {self.day} in Japan"
+            self._tell(mark, f"{path}.added", what, f"give {self.day} or a day before it")
+            return None
         latest = entry.added + longest()
         if not entry.added <= entry.expires <= latest:
             mark = node.value["expires"].mark
@@ -185,10 +191,10 @@ def _block(entry: Entry) -> str:
     return "".join(f"{'  ' if row else '- '}{name}: {value}\n" for row, (name, value) in enumerate(written))
 
 
-def _replace(path: Path, text: str, entries: list[Entry]) -> None:
+def _replace(path: Path, text: str, entries: list[Entry], day: date) -> None:
     """Write the changed text, but only when it reads as what was meant."""
     try:
-        same = _unplaced(parse(text, str(path))) == _unplaced(entries)
+        same = _unplaced(parse(text, str(path), day)) == _unplaced(entries)
     except QuarantineError:
         same = False
     if not same:

@@ -31,14 +31,18 @@ user's wish. *refused*: pytest did not begin."""
 RESULTS: Final = "results"
 """Folder of a night in which its sessions tell what they find, each in a file of its own."""
 
-_PACKAGE: Final = Path(bench.__file__).parent
-_SUITES: Final = _PACKAGE / "suites"
+PACKAGE: Final = Path(bench.__file__).parent
+SUITES: Final = PACKAGE / "suites"
+"""Where the tests are that ship with the bench."""
+
 _LOOK: Final = 0.25
 _GRACE: Final = 60.0  # real s that an interrupted session has to bring its place into safe state
 _REFUSED: Final = (3, 4)  # pytest's exit codes for an internal error and for bad arguments
 _INTERRUPTED: Final = 2
 _LAST_BYTES: Final = 4096
 _NO_WARNING: Final = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"  # ours is: it runs pytest
+PLAIN: Final = ("-p", "no:randomly", "-p", "no:cacheprovider", "-o", "addopts=", "-W", _NO_WARNING, "-q", "--tb=short")
+"""Options of pytest, so that nothing of whoever installed it changes what runs, or in which order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def command(plan: Plan, folder: NightFolder, shard: Shard, places: Sequence[str]
     Ids of tests are told from the package's own folder, wherever it lies, so that they are those of the history.
     """
     options = [
-        f"--rootdir={_PACKAGE}",
+        f"--rootdir={PACKAGE}",
         f"--bench-env={plan.file}",
         f"--bench-mode={shard.kind}",
         f"--bench-results={folder.path / RESULTS}",
@@ -72,18 +76,17 @@ def command(plan: Plan, folder: NightFolder, shard: Shard, places: Sequence[str]
     options += [f"--bench-quarantine={plan.quarantine}"] if Path(plan.quarantine).is_file() else []
     options += [f"--bench-scale={shard.scale:g}"] if shard.scale is not None else []
     options += [] if plan.only else [f"--config-file={os.devnull}"]  # no file of whatever lies above counts
-    plain = ["-p", "no:randomly", "-p", "no:cacheprovider", "-o", "addopts=", "-W", _NO_WARNING, "-q", "--tb=short"]
-    return [sys.executable, "-m", "bench.night.pytest_process", *plain, *options, *chosen(plan.only)]
+    return [sys.executable, "-m", "bench.night.pytest_process", *PLAIN, *options, *chosen(plan.only)]
 
 
 def chosen(only: Sequence[str]) -> list[str]:
     """What pytest gets for files and ids of tests: names of shipped suites with their paths, others as they are."""
-    return [_shipped(each) or each for each in only] or [str(_SUITES)]
+    return [_shipped(each) or each for each in only] or [str(SUITES)]
 
 
 def _shipped(name: str) -> str | None:
     file, _, rest = name.removeprefix("suites/").partition("::")
-    return f"{_SUITES / file}{'::' if rest else ''}{rest}" if (_SUITES / file).is_file() else None
+    return f"{SUITES / file}{'::' if rest else ''}{rest}" if (SUITES / file).is_file() else None
 
 
 def _node_id(key: Key) -> str:

@@ -74,11 +74,11 @@ def _together(drifts: Sequence[Drift]) -> list[str]:
 def _counts(night: Night) -> str:
     ran = [each for each in night.results if each.outcome != "skip"]
     passed = sum(each.outcome == "pass" for each in ran)
-    places = len({each.place for each in ran if each.kind == "rack"})
     skipped = len(night.results) - len(ran)
+    places, kinds = len(night.places("rack")), len(night.places("twin"))
     return (
         f"{numbers.count(passed)} of {_several(len(ran), 'test')} passed at {_several(places, 'place')} and "
-        f"{_several(len({each.place for each in ran if each.kind == 'twin'}), 'kind')} of twins; "
+        f"{_several(kinds, 'kind')} of twins; "
         f"{numbers.count(skipped)} skipped."
     )
 

@@ -27,9 +27,6 @@ from bench.topology.model import Topology
 from protocols.slots import SLOTS_PER_DAY
 from twins.plan import FleetPlan, meter_id
 
-PLACE: Final = "fleet"
-"""What the night's record calls it, as a twin kind."""
-
 _METERS: Final = 40  # of an area
 _TICK: Final = 60  # s: a day in seconds; delays are judged by the hour
 

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.errors import InputError
-from bench.night.model import Incident, Key, Result, Value
+from bench.night.model import FLEET, Incident, Key, Result, Value
 from bench.night.quarantine import Entry, covering
 from bench.night.quarantine_file import load_quarantine
 from bench.night.sessions import FORMAT, Ended, Session, SessionWriter, Told, read_sessions
@@ -68,8 +68,9 @@ class BenchHooks:
         option = config.getoption
         shard, results = option("bench_shard"), option("bench_results")
         self._part, self._parts = shard_of(shard) if shard else (1, 1)
+        files, day = option("bench_quarantine") or (), jst(time.time()).date()
         self._quarantine: list[Entry] = [
-            entry for file in option("bench_quarantine") or () for entry in load_quarantine(_existing(Path(file)))
+            entry for file in files for entry in load_quarantine(_existing(Path(file)), day)
         ]
         if option("bench_resume") and results is None:
             raise InputError("--bench-resume needs --bench-results, where the results are")
@@ -120,7 +121,7 @@ class BenchHooks:
         if target is not None:
             item.stash[_KEY] = target.key(test_id(item, target.id))
         elif TARGET not in parameters and "head_end" in getattr(item, "fixturenames", ()):
-            item.stash[_KEY] = Key(test_id(item, None), "twin", "fleet")
+            item.stash[_KEY] = Key(test_id(item, None), "twin", FLEET)
         return item.stash.get(_KEY, None)
 
     # --- one test --------------------------------------------------------------------------------------------------

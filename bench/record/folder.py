@@ -22,6 +22,7 @@ from bench.record.schemas import METERS, READINGS_DIR, REJECTIONS_DIR
 
 RECORD_FILE = "run.json"
 LAST = "last"
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}", re.ASCII)
 
 
 def new_run_id(name: str) -> str:
@@ -133,10 +134,10 @@ def state_of(record: RunRecord) -> str:
 
 def list_runs(results: Path) -> list[RunEntry]:
     """Every run folder under ``results``, newest first, unfinished and broken ones too; none when there is no
-    folder."""
+    folder. What else lies there (nights, scores) is no run."""
     if not results.is_dir():
         return []
-    paths = [path for path in results.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    paths = [path for path in results.iterdir() if path.is_dir() and _is_run(path)]
     return sorted((_entry(RunFolder(path)) for path in paths), key=_age, reverse=True)
 
 
@@ -161,6 +162,13 @@ def find(results: Path, wanted: str) -> RunFolder:
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.3)
     advice = f"nearest: {', '.join(near)}" if near else "`bench runs` lists what there is"
     raise InputError(f"{wanted}: no such run in {results}; {advice}")
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder is a run's: by its record; when that is gone, by its name or its copy of the topology."""
+    folder = RunFolder(path)
+    kept = (path / RECORD_FILE).exists() or folder.topology_path.exists()
+    return kept or _RUN_ID.fullmatch(folder.run_id) is not None
 
 
 def _entry(folder: RunFolder) -> RunEntry:

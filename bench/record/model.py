@@ -52,7 +52,8 @@ class RunRecord(msgspec.Struct, kw_only=True):
 
     ``state`` is *running* until the run has ended by itself; a record left in that state by a process that is gone
     tells of an interrupted run. ``verdict`` is null until the run is judged. ``command`` is what the user typed.
-    ``summary`` holds counts by name; the report needs ``first_slot`` and ``slots`` to know what was due.
+    ``reason`` says why the bench itself failed, where it did. ``summary`` holds counts by name; the report needs
+    ``first_slot`` and ``slots`` to know what was due.
     """
 
     format: int = FORMAT
@@ -61,6 +62,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     campaign: str
     state: Literal["running", "finished"] = "running"
     verdict: str | None = None
+    reason: str | None = None
     started: str
     ended: str | None = None
     command: str | None = None

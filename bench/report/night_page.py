@@ -88,8 +88,8 @@ def _tiles(night: Night, comparison: Comparison) -> list[tuple[str, str]]:
     return [
         ("tests ran", numbers.count(len(ran))),
         ("passed", numbers.count(sum(each.outcome == "pass" for each in ran))),
-        ("places", numbers.count(len({each.place for each in ran if each.kind == "rack"}))),
-        ("kinds of twins", numbers.count(len({each.place for each in ran if each.kind == "twin"}))),
+        ("places", numbers.count(len(night.places("rack")))),
+        ("kinds of twins", numbers.count(len(night.places("twin")))),
         ("measurements", numbers.count(len(night.values))),
         ("drifted", numbers.count(len(comparison.drifts))),
     ]

@@ -107,8 +107,9 @@ def _limits(record: RunRecord, key: str) -> str:
             else "The run proves nothing either way."
         )
     if key == "error":
-        last = f" Last event: {record.events[-1].what}." if record.events else ""
-        return f"The bench itself failed; this says nothing about the meters.{last}"
+        last = f"Last event: {record.events[-1].what}" if record.events else ""
+        why = record.reason or last
+        return f"The bench itself failed; this says nothing about the meters.{f' {why}.' if why else ''}"
     return {
         "aborted": "The run was stopped before its end: what follows is what was stored until then.",
         "running": "The run has not ended: what follows is what was stored when this page was made.",

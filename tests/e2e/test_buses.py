@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -66,6 +67,8 @@ def test_an_external_broker_that_is_not_there_is_a_bench_error_with_its_address(
         code, outcome, err = run.finish()
         assert (code, outcome["verdict"]) == (3, "error")
         assert f"no broker at mqtt://127.0.0.1:{port}" in err
+        record = json.loads((run.folder / "run.json").read_text())
+        assert f"no broker at mqtt://127.0.0.1:{port}" in record["reason"]
 
 
 @pytest.mark.requirement("A3")

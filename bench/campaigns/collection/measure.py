@@ -13,7 +13,8 @@ from protocols.dlms.profile import REGISTER_SPAN
 from protocols.slots import SLOT_SECONDS
 
 ON_TIME_SECONDS = load_parameters("collection")["on_time"].value
-_NAMED = 1000  # meters that a record names at most; the columns know them all
+LISTED = 1000
+"""Meters with missing values that a record names at most; the columns know them all."""
 
 # One row: values stored, of them on time and come by themselves; p50, p99 and longest delay; how often a value was
 # stored more than once (its first arrival counts); registers that fall.
@@ -89,5 +90,5 @@ def measure(columns: Columns, due: int, pacing_overruns: float | None) -> dict[s
 
 def unrecovered(columns: Columns, first_slot: int, slots: int) -> list[Unrecovered]:
     """The meters with values still missing at the end, by name, with their missing slots; the first 1,000 of them."""
-    rows = columns.query(_UNRECOVERED, (first_slot, first_slot + slots, slots, _NAMED))
+    rows = columns.query(_UNRECOVERED, (first_slot, first_slot + slots, slots, LISTED))
     return [Unrecovered(meter=m, area=a, concentrator=c, slots=list(s)) for m, a, c, s in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         (["run", "none.yaml"], "none.yaml:1:1: topology: there is no such file"),
         (["run", VILLAGE, "--campaign", "harvest"], "harvest: no such campaign; there is collection"),
         (["show", "last"], "no runs yet"),
+        (["nightly", VILLAGE, "--only", "nofile.py"], "--only nofile.py: there is no such file of tests"),
+        (["nightly", VILLAGE, "--place", "foo"], "--place foo: there is none in what is tested of"),
         (["run"], "Missing argument"),
         (["walk"], "No such command"),
     ],
@@ -72,3 +75,28 @@ def test_results_that_cannot_be_written_are_a_clear_bench_error(tmp_path: Path) 
     assert done.returncode == 3
     assert "cannot make the run folder" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_who_has_read_enough_ends_the_command_without_a_word(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "bench.cli.main", "schema"]
+    with os.fdopen(writing, "wb") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, cwd=tmp_path, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+@pytest.mark.parametrize(("stream", "arguments", "code"), [("stdout", ["schema"], 3), ("stderr", ["show", "last"], 2)])
+def test_output_that_cannot_be_written_is_one_message(
+    stream: str, arguments: list[str], code: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "bench.cli.main", *arguments]
+    with Path("/dev/full").open("wb") as full:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
+        done = subprocess.run(command, cwd=tmp_path, timeout=60, check=False, **streams)
+    assert done.returncode == code
+    if stream == "stdout":
+        assert done.stderr == b"standard output: No space left on device\n"
+    else:
+        assert done.stdout == b""

@@ -114,6 +114,20 @@ def test_quarantine_from_add_to_remove(history: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_a_quarantine_from_the_future_is_bad_input_to_whoever_reads_it(history: Path, tmp_path: Path) -> None:
+    file, begin = tmp_path / "q.yaml", today() + timedelta(days=400)
+    text = "- {{test: t, reason: r, issue: 1, owner: o, added: {}, expires: {}}}\n"
+    file.write_text(text.format(begin, begin + timedelta(days=5)))
+    for command in ("list", "check", "verify"):
+        outcome = call("quarantine", command, "--quarantine", file, *(["--history", history] * (command != "list")))
+        assert isinstance(outcome.exception, InputError)
+        assert f"{begin} is in the future" in str(outcome.exception)
+    over = today() - timedelta(days=5)
+    file.write_text(text.format(over, over + timedelta(days=4)))
+    assert f"{over + timedelta(days=4)} over" in call("quarantine", "list", "--quarantine", file).stdout
+    assert "expired" in call("quarantine", "check", "--quarantine", file, "--history", history).stdout
+
+
 def test_a_quarantine_that_is_too_long_or_of_an_unknown_kind_is_bad_input(tmp_path: Path) -> None:
     said = ("--reason", "r", "--issue", "1", "--owner", "o", "--quarantine", tmp_path / "q.yaml")
     for wrong in (("--days", 31), ("--kind", "ghost"), ("--mode", "walk")):

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from bench.campaigns.collection.measure import LISTED
 from bench.cli import runs
 from bench.errors import InputError
 from bench.record.folder import RunFolder
@@ -80,6 +81,31 @@ def test_show_tells_verdict_measurements_shortfalls_and_where_the_report_is(resu
     assert "final_share is 99.9980 %, must be at least 100 %" in outcome.stdout
     assert "TWN000000000003" in outcome.stdout
     assert "not written yet" in outcome.stdout
+
+
+def test_what_the_bench_failed_by_is_told_and_not_what_is_missing_then(tmp_path: Path) -> None:
+    make_run(
+        tmp_path,
+        run_id="20260105-000000-demo-eeee",
+        verdict="error",
+        reason="bench error: 127.0.0.1:5025 is taken",
+        measurements=[measurement("final_share", 0.0, "fail", unit="1", low=1.0, high=None)],
+        unrecovered=[unrecovered(number, [1]) for number in range(12)],
+    )
+    told = call("show", "20260105", "--results", str(tmp_path)).stdout
+    assert "- bench error: 127.0.0.1:5025 is taken\n" in told
+    assert "must be at least" not in told and "values missing" not in told
+
+
+@pytest.mark.parametrize(("listed", "more"), [(LISTED, "at least 990 more"), (12, "TWN000000000009 and 2 more")])
+def test_meters_beyond_those_that_a_record_lists_are_not_counted_away(tmp_path: Path, listed: int, more: str) -> None:
+    make_run(
+        tmp_path,
+        run_id="20260106-000000-demo-ffff",
+        verdict="fail",
+        unrecovered=[unrecovered(number, [1]) for number in range(listed)],
+    )
+    assert more in call("show", "20260106", "--results", str(tmp_path)).stdout
 
 
 def test_show_json_holds_what_bench_run_prints(results: Path) -> None:

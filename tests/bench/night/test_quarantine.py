@@ -49,7 +49,7 @@ def entry(**fields: object) -> Entry:
 
 
 def test_a_file_reads_as_it_is_written() -> None:
-    first, second = parse(FILE, "q.yaml")
+    first, second = parse(FILE, "q.yaml", DAY)
     assert (first.test, first.place, first.kind, first.issue, first.line) == (
         "bench/suites/test_clock.py::*",
         "lv-1",
@@ -59,7 +59,7 @@ def test_a_file_reads_as_it_is_written() -> None:
     )
     assert (second.place, second.kind, second.mode, second.line) == ("*", "twin", "run", 13)
     assert second.expires == date(2026, 11, 21)
-    assert parse("", "q.yaml") == parse("# nothing yet\n", "q.yaml") == []
+    assert parse("", "q.yaml", DAY) == parse("# nothing yet\n", "q.yaml", DAY) == []
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,10 @@ def test_a_file_reads_as_it_is_written() -> None:
             ("2026-12-01", "2026-12-21"),
             "q.yaml:9:12: [0].expires: 2026-12-21 is not within 30 days of 2026-11-20; give a",
         ),
+        (
+            ("added: 2026-11-20", "added: 2026-11-23"),
+            "q.yaml:8:10: [0].added: 2026-11-23 is in the future: today is 2026-11-22 in Japan; give 2026-11-22 or a",
+        ),
         (("2026-12-01", "2026-11-19"), "q.yaml:9:12: [0].expires: 2026-11-19 is not within 30 days of 2026-11-20"),
         (("reason: drifts since the new firmware", "reason:"), "q.yaml:5:3: [0].reason: an empty value is not usable"),
         (("  kind: twin", "  kind: ghost"), "q.yaml:14:9: [1].kind: 'ghost' is not known here; give rack or twin"),
@@ -84,17 +88,17 @@ def test_a_file_reads_as_it_is_written() -> None:
 def test_each_slip_is_told_with_its_place_and_how_to_mend_it(change: tuple[str, str], message: str) -> None:
     assert change[0] in FILE
     with pytest.raises(QuarantineError) as told:
-        parse(FILE.replace(*change), "q.yaml")
+        parse(FILE.replace(*change), "q.yaml", DAY)
     assert any(line.startswith(message) for line in str(told.value).splitlines())
 
 
 def test_all_slips_are_told_at_once_and_what_is_no_list_is_refused() -> None:
     with pytest.raises(QuarantineError) as told:
-        parse(FILE.replace("  owner: ann\n", "").replace("  owner: bob\n", ""), "q.yaml")
+        parse(FILE.replace("  owner: ann\n", "").replace("  owner: bob\n", ""), "q.yaml", DAY)
     assert len(told.value.problems) == 2
     for text in ("tests: []", "yes", "- lv-1"):
         with pytest.raises(QuarantineError, match=r"is not a list|is not an entry"):
-            parse(text, "q.yaml")
+            parse(text, "q.yaml", DAY)
 
 
 def test_brackets_in_a_pattern_are_brackets() -> None:
@@ -105,7 +109,7 @@ def test_brackets_in_a_pattern_are_brackets() -> None:
 
 
 def test_an_entry_covers_its_tests_where_and_while_it_says() -> None:
-    first, second = parse(FILE, "q.yaml")
+    first, second = parse(FILE, "q.yaml", DAY)
     assert covering([second, first], LV1, DAY) is first
     assert covering([first], LV2, DAY) is None
     assert covering([second], Key(REGISTERS, "rack", "lv-1"), date(2026, 11, 10)) is None
@@ -116,7 +120,7 @@ def test_an_entry_covers_its_tests_where_and_while_it_says() -> None:
 
 
 def test_check_names_what_is_over_and_what_means_no_test() -> None:
-    entries = parse(FILE, "q.yaml")
+    entries = parse(FILE, "q.yaml", DAY)
     known = [each.key for each in night(0).results]
     assert [(each.entry.owner, each.problem) for each in check(entries, DAY, known)] == [("bob", "expired")]
     gone = [msgspec.structs.replace(entries[0], test="no such test"), *entries[1:]]
@@ -138,37 +142,37 @@ def test_verify_says_which_pass_now_and_for_how_long() -> None:
 
 def test_add_keeps_the_file_as_it_is_and_makes_it_when_it_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "lab" / "q.yaml"
-    add_entry(path, entry())
-    assert load_quarantine(path) == [entry(line=1)]
+    add_entry(path, entry(), DAY)
+    assert load_quarantine(path, DAY) == [entry(line=1)]
     path.write_text(FILE.rstrip("\n"))
-    add_entry(path, entry(place="lv-9", kind="rack", mode="skip", reason='says "no": # always'))
+    add_entry(path, entry(place="lv-9", kind="rack", mode="skip", reason='says "no": # always'), DAY)
     assert path.read_text().startswith(FILE)
-    added = load_quarantine(path)[2]
+    added = load_quarantine(path, DAY)[2]
     assert (added.place, added.kind, added.mode, added.reason) == ("lv-9", "rack", "skip", 'says "no": # always')
     with pytest.raises(InputError, match=r"q\.yaml:20: .* is in quarantine already"):
-        add_entry(path, entry(place="lv-9", kind="rack"))
+        add_entry(path, entry(place="lv-9", kind="rack"), DAY)
 
 
 def test_add_refuses_what_the_file_would_refuse(tmp_path: Path) -> None:
     path = tmp_path / "q.yaml"
     with pytest.raises(QuarantineError, match="is not within 30 days"):
-        add_entry(path, entry(expires=DAY + timedelta(days=31)))
+        add_entry(path, entry(expires=DAY + timedelta(days=31)), DAY)
     with pytest.raises(QuarantineError, match="reason"):
-        add_entry(path, entry(reason=" "))
+        add_entry(path, entry(reason=" "), DAY)
     assert not path.exists()
 
 
 def test_remove_takes_its_lines_and_leaves_the_comments_of_others(tmp_path: Path) -> None:
     path = tmp_path / "q.yaml"
     path.write_text(FILE)
-    gone = remove_entry(path, "bench/suites/test_clock.py::*", "lv-1")
+    gone = remove_entry(path, DAY, "bench/suites/test_clock.py::*", "lv-1")
     assert gone.owner == "ann"
     assert path.read_text() == FILE[: FILE.index("- test")] + FILE[FILE.index("\n# The one below") :]
-    remove_entry(path, "*::test_registers_survive_a_power_cut")
-    assert load_quarantine(path) == []
+    remove_entry(path, DAY, "*::test_registers_survive_a_power_cut")
+    assert load_quarantine(path, DAY) == []
     assert path.read_text().startswith("# Known failures of the lab.\n")
     with pytest.raises(InputError, match="is not in quarantine; in it: nothing"):
-        remove_entry(path, "x")
+        remove_entry(path, DAY, "x")
 
 
 def test_a_file_written_in_another_way_is_read_but_not_changed(tmp_path: Path) -> None:
@@ -176,8 +180,8 @@ def test_a_file_written_in_another_way_is_read_but_not_changed(tmp_path: Path) -
     one = "{test: t, reason: r, issue: i, owner: o, added: 2026-11-22, expires: 2026-11-22}"
     flow = f"[{one}, {one.replace('test: t', 'test: u')}]\n"
     path.write_text(flow)
-    assert [each.test for each in load_quarantine(path)] == ["t", "u"]
-    for change in (lambda: add_entry(path, entry()), lambda: remove_entry(path, "t")):
+    assert [each.test for each in load_quarantine(path, DAY)] == ["t", "u"]
+    for change in (lambda: add_entry(path, entry(), DAY), lambda: remove_entry(path, DAY, "t")):
         with pytest.raises(InputError, match="change it by hand"):
             change()
         assert path.read_text() == flow
@@ -198,8 +202,8 @@ WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc"), max_codepoint=0
 def test_whatever_is_added_is_there_and_goes_again(tmp_path_factory: pytest.TempPathFactory, told: list) -> None:
     path = tmp_path_factory.mktemp("q") / "q.yaml"
     for test, reason in told:
-        add_entry(path, entry(test=test, reason=reason))
-    assert [(each.test, each.reason) for each in load_quarantine(path)] == told
+        add_entry(path, entry(test=test, reason=reason), DAY)
+    assert [(each.test, each.reason) for each in load_quarantine(path, DAY)] == told
     for test, _ in told:
-        remove_entry(path, test)
-    assert load_quarantine(path) == []
+        remove_entry(path, DAY, test)
+    assert load_quarantine(path, DAY) == []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from bench.night.compare import compare
 from bench.night.gate import gate, load_rules
-from bench.night.model import Incident, Key, Night
+from bench.night.model import FLEET, Incident, Key, Night, Result
 from bench.night.summary import markdown
 from tests.bench.night.nights import CLOCK, REGISTERS, night, nights
 
@@ -29,6 +30,15 @@ def test_a_clean_night_is_five_lines() -> None:
         "",
         "Compared with night `20261103-rack`.",
     ]
+
+
+def test_the_fleet_of_a_head_end_and_what_only_skipped_are_no_kinds_of_twins() -> None:
+    fleet = Result(test="suites/test_field.py::test_it", outcome="pass", kind="twin", place=FLEET)
+    skipped = Result(test=CLOCK, outcome="skip", kind="twin", place="gas")
+    clean = night(3)
+    tonight = msgspec.structs.replace(clean, results=(*clean.results, fleet, skipped))
+    assert (tonight.places("twin"), len(tonight.places("rack"))) == ({"lv", "hv"}, 8)
+    assert "181 of 181 tests passed at 8 places and 2 kinds of twins; 1 skipped." in summary(tonight, nights(3))
 
 
 @pytest.mark.requirement("U7")

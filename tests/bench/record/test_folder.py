@@ -105,14 +105,34 @@ def test_a_later_process_with_the_same_number_does_not_keep_a_run_alive(tmp_path
     assert list_runs(tmp_path)[0].state == "interrupted"
 
 
+def test_folders_of_nights_and_scores_are_no_runs_and_a_run_without_its_record_is_broken(tmp_path: Path) -> None:
+    for other in ("nights/20261122-033108-rack-feeb", "score/rack-0a1b2c3d-full", "notes"):
+        (tmp_path / other).mkdir(parents=True)
+    assert list_runs(tmp_path) == []
+    with pytest.raises(InputError, match="no runs yet"):
+        find(tmp_path, "last")
+    lost = RunFolder.create(tmp_path, record(new_run_id("Demo Town")))
+    (lost.path / "run.json").unlink()
+    renamed = RunFolder.create(tmp_path, record("renamed"))
+    (renamed.path / "run.json").unlink()
+    entries = list_runs(tmp_path)
+    assert {(entry.folder, entry.state) for entry in entries} == {(lost, "broken"), (renamed, "broken")}
+    assert all(entry.problem is not None and "run.json: No such file" in entry.problem for entry in entries)
+
+
 def test_runs_are_listed_newest_first_with_unfinished_and_broken_ones(tmp_path: Path) -> None:
     for number, started in enumerate(("2026-01-02", "2026-01-03", "2026-01-01")):
         RunFolder.create(tmp_path, record(f"run-{number}", started=f"{started}T00:00:00.000Z"))
-    (tmp_path / "run-broken").mkdir()
-    os.utime(tmp_path / "run-broken", (0, 0))
+    (tmp_path / "20260101-000000-demo-dead").mkdir()
+    os.utime(tmp_path / "20260101-000000-demo-dead", (0, 0))
     (tmp_path / "README.md").write_text("not a run")
     (tmp_path / ".hidden").mkdir()
-    assert [entry.folder.run_id for entry in list_runs(tmp_path)] == ["run-1", "run-0", "run-2", "run-broken"]
+    assert [entry.folder.run_id for entry in list_runs(tmp_path)] == [
+        "run-1",
+        "run-0",
+        "run-2",
+        "20260101-000000-demo-dead",
+    ]
 
 
 def test_no_results_folder_means_no_runs(tmp_path: Path) -> None:

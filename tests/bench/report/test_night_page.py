@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from bench.night.compare import compare
 from bench.night.gate import gate, load_rules
-from bench.night.model import Incident, Night
+from bench.night.model import FLEET, Incident, Night, Result
 from bench.report.night_page import night_page
 from tests.bench.night.nights import CLOCK, REGISTERS, keys, metrology, night, nights
 
@@ -25,6 +26,15 @@ def test_a_clean_night_says_so() -> None:
     assert "<h1><span" in html and ">Pass</h1>" in html.replace("</span>", ">", 1).replace(">>", ">")
     assert "Nothing: every test passed" in html
     assert "bench nightly rack.yaml" in html
+
+
+def test_the_fleet_of_a_head_end_is_counted_as_no_kind_of_twins() -> None:
+    fleet = Result(test="suites/test_field.py::test_it", outcome="pass", kind="twin", place=FLEET)
+    clean = night(3)
+    html = page(msgspec.structs.replace(clean, results=(*clean.results, fleet)), nights(3))
+    tiles = re.sub(r"<[^>]*>|\s+", " ", html).split("kinds of twins")
+    assert "2" in (tiles[0].split()[-1], tiles[1].split()[0])
+    assert ">fleet<" in html  # in the table of where tests ran
 
 
 def test_failures_drifts_and_the_benchs_own_errors_stand_apart() -> None:

@@ -207,6 +207,12 @@ def test_a_bench_error_is_the_benchs_fault_and_names_its_last_event(tmp_path: Pa
     assert "says nothing about the meters. Last event: bench error: no broker." in page.text
 
 
+def test_a_bench_error_tells_its_reason_whatever_came_after_it(tmp_path: Path) -> None:
+    event = Event(time="2026-11-21T20:11:40.000Z", what="places are free again")
+    _, page = read(make_run(tmp_path, verdict="error", reason="bench error: no broker", events=[event], summary={}))
+    assert "says nothing about the meters. bench error: no broker." in page.text
+
+
 def test_an_inconclusive_run_names_what_it_does_not_prove(tmp_path: Path) -> None:
     overruns = measurement("pacing_overruns", 3.0, "inconclusive")
     _, page = read(make_run(tmp_path, verdict="inconclusive", measurements=[overruns], summary={}))
