@@ -27,10 +27,11 @@ def settled(name: str, source: AcSource) -> SourceReading:
     asked, agreement = source.setting, source.capabilities.agreement
     deadline = time.monotonic() + agreement.settle_s
     while True:
+        late = time.monotonic() >= deadline  # before the reading: one that began in time does not decide
         reading = source.reading()
         if asked is None or not (wrong := list(differences(asked, reading, agreement))):
             return reading
-        if time.monotonic() >= deadline:
+        if late:
             break
         time.sleep(_PAUSE)
     if not source.is_on():
