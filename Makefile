@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One more than the cores of a small machine: many tests wait for other processes.
-WORKERS ?= 3
+# Twice the cores of a small machine: many tests wait for other processes.
+WORKERS ?= 4
 
 .PHONY: demo test check fuzz lock clean
 

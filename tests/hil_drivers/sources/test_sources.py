@@ -118,19 +118,19 @@ def test_a_dip_an_interruption_and_a_ramp_are_put_out(dialect: str) -> None:
         source.output(True)
         source.play(
             [
-                Segment(volts(40.0), 10.0),
-                Segment(volts(0.0), 10.0),
-                Segment(volts(100.0), 10.0, ramp=True),
-                Segment(volts(100.0, 52.0), 10.0, ramp=True),
-                Segment(volts(100.0), 10.0),
+                Segment(volts(40.0), 1000.0),
+                Segment(volts(0.0), 1000.0),
+                Segment(volts(100.0), 1000.0, ramp=True),
+                Segment(volts(100.0, 52.0), 1000.0, ramp=True),
+                Segment(volts(100.0), 1000.0),
             ]
         )
         assert source.progress().state is PlayState.RUNNING
         seen = []
         for _ in range(5):
-            rack.pass_time(5.0)
+            rack.pass_time(500.0)  # so long that the time of the test itself does not show
             seen.append((round(rack.volts()), round(rack.do(lambda: rack.world.state.hertz))))
-            rack.pass_time(5.0)
+            rack.pass_time(500.0)
         assert seen == [(40, 50), (0, 50), (50, 50), (100, 51), (100, 50)]
         assert source.progress().state is PlayState.IDLE
         assert rack.volts() == 100
@@ -225,8 +225,8 @@ def test_three_wires_are_two_phases_against_each_other() -> None:
         assert abs(one.volts - other.volts) == pytest.approx(200.0)
         assert source.reading().volts == pytest.approx((101.0, 99.0, 0.0), rel=1e-3)
         low = Setting((PhaseSetting(101.0), PhaseSetting(40.0, 180.0)), 60.0)
-        source.play([Segment(low, 10.0, ramp=True)])
-        rack.pass_time(5.0)
+        source.play([Segment(low, 1000.0, ramp=True)])
+        rack.pass_time(500.0)
         rack.volts()
         one, other = rack.do(lambda: rack.world.state.phases)
         assert (abs(one.volts), abs(other.volts)) == pytest.approx((101.0, 69.5), abs=0.1)
@@ -238,13 +238,13 @@ def test_only_sources_with_a_watchdog_offer_one_and_silence_switches_off() -> No
     with opened("keysight-68xx") as (rack, source):
         assert isinstance(source, Watchdog) and isinstance(source, Keysight68)
         source.configure(volts(100.0))
-        source.arm_watchdog(5)
+        source.arm_watchdog(50)
         source.output(True)
-        rack.pass_time(4.0)
+        rack.pass_time(40.0)
         assert source.is_on()
-        rack.pass_time(4.0)
+        rack.pass_time(40.0)
         assert rack.volts() == 100
-        rack.pass_time(2.0)
+        rack.pass_time(20.0)
         assert rack.volts() == 0
         with pytest.raises(InstrumentError, match="16384"):
             source.reading()
