@@ -47,16 +47,16 @@ class Recollection:
         for slot, (rounds, due) in list(self._under_way.items()):
             if due > now:
                 continue
-            if rounds >= self._policy.tries or self._book.complete(slot):
+            if rounds >= self._policy.rounds or self._book.complete(slot):
                 del self._under_way[slot]
             else:
                 begun.append((slot, rounds + 1))
         while self._waiting and self._first_due() <= now:
             slot = self._waiting.popleft()
-            if self._policy.tries:
+            if self._policy.rounds:
                 begun.append((slot, 1))
         # Counted from now: after time was lost, rounds must not follow each other faster than answers can come.
-        self._under_way |= {slot: (rounds, now + self._policy.interval) for slot, rounds in begun}
+        self._under_way |= {slot: (rounds, now + self._policy.pause(rounds)) for slot, rounds in begun}
         return [slot for slot, _ in begun]
 
     def first_round(self, slot: int) -> bool:

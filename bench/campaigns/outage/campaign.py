@@ -97,14 +97,14 @@ class Outage(Collection):
             median = float(np.nanmedian(found.seconds))
             run.note(f"{ground.standing.table.concentrator}: half of its meters are back after {median:.0f} s")
         fields = tuple(self._darkened(number, field) for number, field in enumerate(self.plan.field))
-        # A head-end that gives up before the network is back recovers nothing; one that asks for each value by itself
-        # asks every few minutes for what cannot come.
-        ask = self.plan.recollection
-        tries = math.ceil((self._end - self._begin + self._patience) / self._interval)
+        # A head-end that gives up before the network is back recovers nothing; one that goes on every few minutes asks
+        # for what cannot come. What is no longer in time waits for the next round of all that is missing.
+        more = math.ceil((self._end - self._begin + self._patience) / self._interval)
+        ask = msgspec.structs.replace(self.plan.recollection, late_interval=self._interval, late_tries=more)
         self.plan = msgspec.structs.replace(
             self.plan,
             field=fields,
-            recollection=msgspec.structs.replace(ask, interval=self._interval, tries=tries),
+            recollection=ask,
             until=max(self.plan.until, self._end + self._patience),
         )
         super().execute(run, stage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,4 +106,12 @@ def test_no_tries_means_that_nothing_is_ever_asked_for() -> None:
     policy = RecollectionPolicy(first_after=600, interval=300, tries=0, audit=0)
     recollection = Recollection(policy, Completeness(2, 10, 10), 10, 10)
     assert recollection.round(slot_end(10) + 600) == []
+    assert recollection.due() is None
+
+
+@pytest.mark.parametrize(("tries", "asked"), [(2, [600, 900, 2700, 4500]), (0, [600, 2400])])
+def test_what_is_no_longer_in_time_is_asked_for_less_often(tries: int, asked: list[int]) -> None:
+    policy = RecollectionPolicy(first_after=600, interval=300, tries=tries, audit=0, late_interval=1800, late_tries=2)
+    recollection = Recollection(policy, Completeness(2, 10, 10), 10, 10)
+    assert [moment for moment in range(0, 10_000, 50) if recollection.round(slot_end(10) + moment)] == asked
     assert recollection.due() is None
