@@ -12,11 +12,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from bench.campaigns.collection.measure import LISTED
 from bench.cli.output import echo_json, print_table
 from bench.measure import Measurement
 from bench.record.folder import LAST, RunEntry, RunFolder, find, list_runs, state_of
-from bench.record.model import RunRecord
+from bench.record.model import LISTED, RunRecord
 from bench.report import numbers
 from bench.report.render import render
 from bench.report.words import shortfalls

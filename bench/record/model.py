@@ -12,6 +12,9 @@ from bench.measure import Measurement
 
 FORMAT = 1
 
+LISTED = 1000
+"""Meters with missing values that a record names at most; the columns know them all."""
+
 
 class TopologyRecord(msgspec.Struct, kw_only=True):
     """The topology as it was: the path that was given, SHA-256 of the file (hex), and its text."""

@@ -13,7 +13,7 @@ from hil_drivers.errors import AddressError
 from hil_drivers.registry import DRIVERS
 
 if TYPE_CHECKING:
-    from bench.topology.rack import Rack
+    from bench.topology.rack import Instrument, Rack
 
 LOOPBACK: Final = "give an IPv4 address of 127.0.0.0/8, or remove emulation"
 """What would be right for an address that an emulation cannot have."""
@@ -55,6 +55,15 @@ def check_addresses(rack: Rack) -> Iterator[Fault]:
         elif place.port is None or (kind is AddressKind.VISA and not instrument.address.upper().endswith("::SOCKET")):
             what = f"{instrument.address} names no port for an emulated instrument to answer at"
             yield Fault(at, what, f"give one such as {_SOCKETS[kind]}")
+
+
+def is_loopback(instrument: Instrument) -> bool:
+    """Whether an instrument's address is on this machine, so that what answers there can only be emulated."""
+    host = place_of(DRIVERS[instrument.driver].address, instrument.address).host or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def can_be_emulated_at(host: str | None) -> bool:

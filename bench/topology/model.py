@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from bench.topology.addresses import is_loopback
 from bench.topology.base import SLUG, Number, Share, Table, WholeNumber, check_names, check_shares, known_names
 from bench.topology.bus import Bus, EmbeddedBus, ExternalBus, MosquittoBus
 from bench.topology.campaigns import Campaigns
@@ -20,7 +21,6 @@ from bench.topology.emulation import check_emulated
 from bench.topology.field import FieldSettings, misplaced
 from bench.topology.problems import Fault, reject, shown
 from bench.topology.rack import Rack
-from bench.topology.rack_checks import is_loopback
 from bench.topology.variations import Variation, check_variations, plan_variations
 from twins.field.areas import AreaField
 from twins.hosts import ATTACHABLE
@@ -255,7 +255,7 @@ class Topology(Table):
         if rack is not None and modes:
             keys = " and ".join(f"{name}.mode" for name in modes)
             right = f"set {keys} to wall; only what answers on a loopback address can follow another clock"
-            away = [at for at, instrument in enumerate(rack.instruments) if not is_loopback(instrument.address)]
+            away = [at for at, instrument in enumerate(rack.instruments) if not is_loopback(instrument)]
             others = f", as {len(away) - 1} more do" if len(away) > 1 else ""
             what = f"is not on this machine, so it lives in real time{others}"
             faults = [Fault(("instruments", position, "address"), what, right) for position in away[:1]]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from bench.topology.problems import Fault, nearest
 from hil_drivers.registry import Kind
@@ -17,7 +14,6 @@ if TYPE_CHECKING:
 ADDRESS: Final = "^[!-~]+$"
 """Printable, without blanks; what else it must be, the driver knows."""
 
-_VISA_HOST = re.compile(r"TCPIP\d*::([^:]+)::", re.ASCII | re.IGNORECASE)
 
 _TAPS: Final = (Kind.SOURCE, Kind.ANALYSER, Kind.LOAD, Kind.RELAY, Kind.ATTENUATOR, Kind.BRIDGE)
 
@@ -112,13 +108,3 @@ def _forbids(place: Place, at: tuple[str | int, ...], limits: Limits, whose: str
             what = f"{name} {limit:g} {unit}, {whose}, forbids the rated {rated:g} {unit} of the meter"
             key = name if at[-1] == "limits" else name.partition("_")[0]
             yield Fault((*at, key), what, "correct the limit or the rating")
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an instrument's address is on this machine, so that what answers there can only be emulated."""
-    match = _VISA_HOST.match(address)
-    try:
-        host = match[1] if match else urlsplit(address if "//" in address else f"//{address}").hostname
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from bench.measure import load_parameters
 from bench.record.columns import Columns
-from bench.record.model import Unrecovered
+from bench.record.model import LISTED, Unrecovered
 from protocols.dlms.profile import REGISTER_SPAN
 from protocols.slots import SLOT_SECONDS
 
 ON_TIME_SECONDS = load_parameters("collection")["on_time"].value
-LISTED = 1000
-"""Meters with missing values that a record names at most; the columns know them all."""
 
 # One row: values stored, of them on time and come by themselves; p50, p99 and longest delay; how often a value was
 # stored more than once (its first arrival counts); registers that fall.

@@ -9,10 +9,10 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from bench.campaigns.collection.measure import LISTED
 from bench.cli import runs
 from bench.errors import InputError
 from bench.record.folder import RunFolder
+from bench.record.model import LISTED
 from tests.bench.record.factory import make_run, measurement, record, unrecovered
 
 
